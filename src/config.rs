@@ -1,0 +1,359 @@
+//! Spin variables to [`Config`]: what is in it is valid.
+
+use std::num::{NonZeroU32, NonZeroU64};
+use std::str::FromStr;
+use std::time::Duration;
+
+use http::uri::{Authority, Scheme};
+
+use crate::error::ConfigError;
+
+/// The settings of one deployment.
+#[derive(Debug)]
+pub struct Config {
+    /// Where the objects are, and how to ask for them.
+    pub storage: StorageConfig,
+    /// Where the records are.
+    pub metadata_store: MetadataStore,
+    /// Largest image that is served, in bytes.
+    pub max_image_bytes: u64,
+}
+
+/// How to reach the storage service.
+#[derive(Debug)]
+pub struct StorageConfig {
+    /// Origin of the service.
+    pub endpoint: Endpoint,
+    /// Region that requests are signed for.
+    pub region: String,
+    /// Bucket that holds the objects.
+    pub bucket: String,
+    /// How a request names the bucket.
+    pub addressing_style: AddressingStyle,
+    /// What requests are signed with.
+    pub credentials: Credentials,
+    /// Time limits of one request.
+    pub timeouts: Timeouts,
+    /// Requests sent for one answer before it is given up.
+    pub max_attempts: NonZeroU32,
+}
+
+/// An origin without a default port, so that it equals the `Host` field that is signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// `http` or `https`.
+    pub scheme: Scheme,
+    /// Host, and port where it is not the scheme's own.
+    pub authority: Authority,
+}
+
+/// How a request names the bucket (Amazon S3 User Guide, "Virtual hosting of buckets").
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AddressingStyle {
+    /// `/bucket/key`
+    Path,
+    /// The endpoint's host names the bucket; the path is `/key`.
+    Virtual,
+}
+
+/// An access key.
+#[derive(Clone)]
+pub struct Credentials {
+    /// Public half of the key.
+    pub access_key_id: String,
+    /// Secret half of the key.
+    pub secret_access_key: String,
+    /// Present for temporary credentials.
+    pub session_token: Option<String>,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Credentials(..)")
+    }
+}
+
+/// Time limits of one storage request.
+#[derive(Debug, Clone, Copy)]
+pub struct Timeouts {
+    /// Until the connection stands.
+    pub connect: Duration,
+    /// Until the answer's head is there.
+    pub first_byte: Duration,
+    /// Between two pieces of the answer's body.
+    pub between_bytes: Duration,
+}
+
+/// Which of Spin's stores holds the records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetadataStore {
+    /// The SQLite database `default`.
+    Sqlite,
+}
+
+impl Config {
+    /// Reads every setting through `variable`, which gives a variable's value or says why not.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the first variable that cannot be read or used.
+    pub fn read(variable: impl Fn(&str) -> Result<String, String>) -> Result<Self, ConfigError> {
+        let settings = Settings(variable);
+        Ok(Self {
+            storage: StorageConfig {
+                endpoint: settings.parse("s3_endpoint", ENDPOINT, parse_endpoint)?,
+                region: settings.parse("s3_region", "a region such as us-east-1", parse_name)?,
+                bucket: settings.parse("s3_bucket", "a bucket's name", parse_name)?,
+                addressing_style: settings.parse(
+                    "s3_addressing_style",
+                    "'path' or 'virtual'",
+                    |text| match text {
+                        "path" => Some(AddressingStyle::Path),
+                        "virtual" => Some(AddressingStyle::Virtual),
+                        _ => None,
+                    },
+                )?,
+                credentials: settings.credentials()?,
+                timeouts: Timeouts {
+                    connect: settings.milliseconds("s3_connect_timeout_ms")?,
+                    first_byte: settings.milliseconds("s3_first_byte_timeout_ms")?,
+                    between_bytes: settings.milliseconds("s3_between_bytes_timeout_ms")?,
+                },
+                max_attempts: settings.number("s3_max_attempts")?,
+            },
+            metadata_store: settings.parse("metadata_store", "'sqlite'", |text| {
+                (text == "sqlite").then_some(MetadataStore::Sqlite)
+            })?,
+            max_image_bytes: settings.number::<NonZeroU64>("max_image_bytes")?.get(),
+        })
+    }
+}
+
+const ENDPOINT: &str = "an http or https origin without path, such as http://127.0.0.1:9000";
+
+/// The variables, read one by one.
+struct Settings<F>(F);
+
+impl<F: Fn(&str) -> Result<String, String>> Settings<F> {
+    fn parse<T>(
+        &self,
+        name: &'static str,
+        expected: &'static str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<T, ConfigError> {
+        let text = (self.0)(name).map_err(|cause| ConfigError::Unreadable { name, cause })?;
+        parse(&text).ok_or(ConfigError::Malformed { name, expected })
+    }
+
+    fn number<T: FromStr>(&self, name: &'static str) -> Result<T, ConfigError> {
+        self.parse(name, "a whole number above zero", |text| text.parse().ok())
+    }
+
+    fn milliseconds(&self, name: &'static str) -> Result<Duration, ConfigError> {
+        self.parse(name, "a whole number of milliseconds above zero", |text| {
+            let milliseconds: NonZeroU32 = text.parse().ok()?;
+            Some(Duration::from_millis(u64::from(milliseconds.get())))
+        })
+    }
+
+    fn credentials(&self) -> Result<Credentials, ConfigError> {
+        let token = self.parse("s3_session_token", "empty or visible ASCII", |text| {
+            text.bytes()
+                .all(|byte| byte.is_ascii_graphic())
+                .then(|| text.to_owned())
+        })?;
+        Ok(Credentials {
+            access_key_id: self.parse("s3_access_key_id", "visible ASCII", parse_visible)?,
+            secret_access_key: self.parse(
+                "s3_secret_access_key",
+                "visible ASCII",
+                parse_visible,
+            )?,
+            session_token: (!token.is_empty()).then_some(token),
+        })
+    }
+}
+
+fn parse_visible(text: &str) -> Option<String> {
+    let is_visible = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+    is_visible.then(|| text.to_owned())
+}
+
+/// A region's or bucket's name: what S3 has ever allowed in one, so that it is safe in a path.
+fn parse_name(text: &str) -> Option<String> {
+    let is_name_byte =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    let is_name = !matches!(text, "" | "." | "..") && text.bytes().all(is_name_byte);
+    is_name.then(|| text.to_owned())
+}
+
+fn parse_endpoint(text: &str) -> Option<Endpoint> {
+    let (scheme, rest) = text.split_once("://")?;
+    let (scheme, default_port) = match scheme {
+        "http" => (Scheme::HTTP, 80),
+        "https" => (Scheme::HTTPS, 443),
+        _ => return None,
+    };
+    let authority: Authority = rest.strip_suffix('/').unwrap_or(rest).parse().ok()?;
+    let port_is_sound = match authority.as_str().strip_prefix(authority.host()) {
+        Some("") => true,
+        Some(_) => authority.port_u16().is_some_and(|port| port > 0),
+        None => false, // user information stands before the host
+    };
+    if authority.host().is_empty() || !port_is_sound {
+        return None;
+    }
+    let authority = if authority.port_u16() == Some(default_port) {
+        authority.host().parse().ok()?
+    } else {
+        authority
+    };
+    Some(Endpoint { scheme, authority })
+}
+
+#[cfg(test)]
+impl Config {
+    /// Complete settings, some of them replaced.
+    pub(crate) fn example(replaced: &[(&str, &str)]) -> Self {
+        Self::read(example_variable(replaced)).unwrap()
+    }
+}
+
+#[cfg(test)]
+fn example_variable(replaced: &[(&str, &str)]) -> impl Fn(&str) -> Result<String, String> {
+    const COMPLETE: [(&str, &str); 13] = [
+        ("s3_endpoint", "http://127.0.0.1:9000"),
+        ("s3_region", "us-east-1"),
+        ("s3_bucket", "images"),
+        ("s3_addressing_style", "path"),
+        ("s3_access_key_id", "AKID"),
+        ("s3_secret_access_key", "s3cr3t/+"),
+        ("s3_session_token", ""),
+        ("s3_connect_timeout_ms", "2000"),
+        ("s3_first_byte_timeout_ms", "10000"),
+        ("s3_between_bytes_timeout_ms", "30000"),
+        ("s3_max_attempts", "3"),
+        ("metadata_store", "sqlite"),
+        ("max_image_bytes", "52428800"),
+    ];
+    move |name| {
+        let mut variables = replaced.iter().chain(&COMPLETE);
+        let given = variables.find(|(known, _)| *known == name);
+        given
+            .map(|(_, value)| (*value).to_owned())
+            .ok_or_else(|| format!("no variable {name}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_with(name: &str, value: &str) -> Result<Config, ConfigError> {
+        Config::read(example_variable(&[(name, value)]))
+    }
+
+    #[test]
+    fn complete_settings_are_read() {
+        let config = read_with("s3_session_token", "token").unwrap();
+
+        assert_eq!(config.storage.endpoint.scheme, Scheme::HTTP);
+        assert_eq!(config.storage.endpoint.authority, "127.0.0.1:9000");
+        assert_eq!(config.storage.addressing_style, AddressingStyle::Path);
+        assert_eq!(
+            config.storage.credentials.session_token.as_deref(),
+            Some("token")
+        );
+        assert_eq!(config.storage.timeouts.connect, Duration::from_secs(2));
+        assert_eq!(config.storage.max_attempts.get(), 3);
+        assert_eq!(config.max_image_bytes, 52_428_800);
+    }
+
+    #[test]
+    fn a_variable_that_cannot_be_read_is_named_with_its_cause() {
+        let config = Config::read(|name| match name {
+            "s3_endpoint" => Err("undefined".into()),
+            _ => Ok(String::new()),
+        });
+
+        let expected = ConfigError::Unreadable {
+            name: "s3_endpoint",
+            cause: "undefined".into(),
+        };
+        assert_eq!(config.unwrap_err(), expected);
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_used_is_named_and_never_repeated() {
+        let malformed = [
+            ("s3_region", ""),
+            ("s3_region", "us east"),
+            ("s3_bucket", ""),
+            ("s3_bucket", "a/b"),
+            ("s3_bucket", ".."),
+            ("s3_addressing_style", "Path"),
+            ("s3_access_key_id", ""),
+            ("s3_secret_access_key", "with space"),
+            ("s3_session_token", "line\nbreak"),
+            ("s3_connect_timeout_ms", "0"),
+            ("s3_first_byte_timeout_ms", "1s"),
+            ("s3_between_bytes_timeout_ms", "-1"),
+            ("s3_max_attempts", "0"),
+            ("metadata_store", "postgres"),
+            ("max_image_bytes", "50MB"),
+            ("max_image_bytes", "0"),
+        ];
+
+        for (name, value) in malformed {
+            let error = read_with(name, value).unwrap_err();
+            let text = error.to_string();
+            assert!(
+                matches!(error, ConfigError::Malformed { name: named, .. } if named == name),
+                "{name}={value:?}: {text}"
+            );
+            assert!(value.len() < 2 || !text.contains(value), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_endpoint_is_an_origin_and_loses_its_default_port() {
+        let origins = [
+            ("http://127.0.0.1:9000", "127.0.0.1:9000"),
+            ("http://127.0.0.1:9000/", "127.0.0.1:9000"),
+            ("http://storage:80", "storage"),
+            (
+                "https://s3.eu-west-1.amazonaws.com:443",
+                "s3.eu-west-1.amazonaws.com",
+            ),
+            ("https://storage:80", "storage:80"),
+            ("http://[::1]:9000", "[::1]:9000"),
+        ];
+
+        for (text, authority) in origins {
+            let endpoint = parse_endpoint(text).unwrap_or_else(|| panic!("{text}"));
+            assert_eq!(endpoint.authority, authority);
+        }
+    }
+
+    #[test]
+    fn anything_but_an_origin_is_no_endpoint() {
+        let others = [
+            "",
+            "127.0.0.1:9000",
+            "ftp://storage",
+            "http://",
+            "http:///",
+            "http://storage/path",
+            "http://storage?x",
+            "http://user@storage",
+            "http://user:pass@storage:9000",
+            "http://storage:",
+            "http://storage:0",
+            "http://storage:99999",
+            "http://sto rage",
+        ];
+
+        for text in others {
+            assert_eq!(parse_endpoint(text), None, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! Every failure: what the client is told, and the private cause that only the log sees.
+
+use http::StatusCode;
+use thiserror::Error;
+
+/// Why a request is not answered with an image.
+///
+/// [`status`](Self::status), [`code`](Self::code) and [`detail`](Self::detail) are public;
+/// the `Display` text and its sources are for the log.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The path is not the image route.
+    #[error("no such path")]
+    NotFound,
+    /// The path is known, the method is not.
+    #[error("method not allowed")]
+    MethodNotAllowed,
+    /// The path's `{id}` is no UUID.
+    #[error("the image id is no UUID")]
+    InvalidImageId,
+    /// There is no record for the id.
+    #[error("no record for this image")]
+    ImageNotFound,
+    /// The record cannot be read, or is not usable.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// The object cannot be had.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// A setting is missing or malformed.
+    #[error(transparent)]
+    Configuration(#[from] ConfigError),
+}
+
+impl Error {
+    /// The status of the answer.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::NotFound | Self::ImageNotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::InvalidImageId => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Metadata(_) | Self::Storage(_) | Self::Configuration(_) => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
+        }
+    }
+
+    /// The stable, machine-readable name of the failure.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::InvalidImageId => "invalid_image_id",
+            Self::ImageNotFound => "image_not_found",
+            Self::Metadata(_) => "metadata_error",
+            Self::Storage(_) => "storage_error",
+            Self::Configuration(_) => "configuration_error",
+        }
+    }
+
+    /// What a person reads. Never names storage, the database or a setting.
+    #[must_use]
+    pub fn detail(&self) -> &'static str {
+        match self {
+            Self::NotFound => "Not found",
+            Self::MethodNotAllowed => "Method not allowed",
+            Self::InvalidImageId => "Image id is not a valid UUID",
+            Self::ImageNotFound => "Image not found",
+            Self::Metadata(_) => "Failed to retrieve image metadata",
+            Self::Storage(_) => "Failed to retrieve image content",
+            Self::Configuration(_) => "Service is not configured correctly",
+        }
+    }
+}
+
+/// Why an image's record cannot be had.
+#[derive(Debug, Error)]
+pub enum MetadataError {
+    /// The host's database cannot be opened or queried.
+    #[error("cannot read the metadata database: {0}")]
+    Unavailable(String),
+    /// The record is there and breaks a rule.
+    #[error("the image's record is not usable: {0}")]
+    Unusable(#[from] UnusableRecord),
+}
+
+/// Which rule a record breaks.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum UnusableRecord {
+    /// A field is absent or not of its type.
+    #[error("{field} is not {expected}")]
+    FieldType {
+        /// The record's field.
+        field: &'static str,
+        /// The type it should have.
+        expected: &'static str,
+    },
+    /// `mime_type` is no concrete `image/*` media type.
+    #[error("mime_type {0:?} is no image type")]
+    MimeType(String),
+    /// `hash` is empty or holds a character that an entity-tag may not.
+    #[error("hash {0:?} cannot be an entity-tag")]
+    Hash(String),
+    /// `size_bytes` is negative.
+    #[error("size_bytes {0} is negative")]
+    Size(i64),
+    /// `storage_key` is empty, too long, or holds a control character or a dot segment.
+    #[error("storage_key {0}")]
+    StorageKey(&'static str),
+}
+
+/// Why an object cannot be had from storage.
+#[derive(Debug, Error)]
+pub enum StorageError {
+    /// The record promises more bytes than the service is set to serve.
+    #[error("the image has {size} bytes, max_image_bytes is {limit}")]
+    TooLarge {
+        /// Size of the image in bytes.
+        size: u64,
+        /// The setting, in bytes.
+        limit: u64,
+    },
+    /// The request could not be signed.
+    #[error("cannot sign the storage request: {0}")]
+    Signing(String),
+    /// No answer: refused, reset, timed out, or denied by the host.
+    #[error("no answer from storage after {attempts} attempt(s): {cause}")]
+    Transport {
+        /// How many requests were sent.
+        attempts: u32,
+        /// What the last of them met.
+        cause: TransportError,
+    },
+    /// Storage answered something other than the object.
+    #[error("storage answered {status} after {attempts} attempt(s){}", self.explanation())]
+    Status {
+        /// Storage's status code.
+        status: u16,
+        /// How many requests were sent.
+        attempts: u32,
+        /// The `Code` of storage's error document, where it gave one.
+        code: Option<String>,
+    },
+    /// The object is not as long as the record promises.
+    #[error("storage promises {} bytes, the record {expected}: import the image again", .promised.map_or_else(|| "no number of".to_owned(), |length| length.to_string()))]
+    Length {
+        /// Storage's `Content-Length` in bytes, where it gave one.
+        promised: Option<u64>,
+        /// The record's size in bytes.
+        expected: u64,
+    },
+    /// The stream ended, stalled or broke before it was whole.
+    #[error("storage's stream broke after {received} of {expected} bytes: {cause}")]
+    Interrupted {
+        /// Bytes that came, of this answer's body.
+        received: u64,
+        /// Bytes that should have come.
+        expected: u64,
+        /// What the host says of it.
+        cause: String,
+    },
+}
+
+impl StorageError {
+    /// Storage's own error code and what an operator can do about it.
+    fn explanation(&self) -> String {
+        let Self::Status {
+            status,
+            code: Some(code),
+            ..
+        } = self
+        else {
+            return String::new();
+        };
+        let hint = match (code.as_str(), status) {
+            ("NoSuchKey", _) => {
+                ": the record names an object that does not exist; import the image again"
+            }
+            ("NoSuchBucket", _) => ": check s3_bucket and s3_addressing_style",
+            ("SignatureDoesNotMatch", _) => ": check s3_secret_access_key and s3_region",
+            ("InvalidAccessKeyId", _) => ": check s3_access_key_id",
+            ("AuthorizationHeaderMalformed", _) => ": check s3_region",
+            ("ExpiredToken" | "InvalidToken", _) => {
+                ": the temporary credentials have run out; renew s3_access_key_id, s3_secret_access_key and s3_session_token"
+            }
+            ("RequestTimeTooSkewed", _) => ": set the host's clock",
+            ("PermanentRedirect" | "TemporaryRedirect", _) => {
+                ": check s3_endpoint and s3_region; redirects are not followed"
+            }
+            ("AccessDenied", _) => ": let the key's policy allow s3:GetObject on this bucket",
+            _ => "",
+        };
+        format!(" ({code}){hint}")
+    }
+}
+
+/// What a storage request met instead of an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum TransportError {
+    /// The connection could not be made, or broke before the answer's head was complete.
+    #[error("connection failed: {0}")]
+    Connection(String),
+    /// The answer's head did not come within `s3_first_byte_timeout_ms`.
+    #[error("no first byte within s3_first_byte_timeout_ms: {0}")]
+    FirstByteTimeout(String),
+    /// The host will not send this request.
+    #[error("the host refuses to contact storage (check allowed_outbound_hosts in spin.toml): {0}")]
+    Denied(String),
+    /// The answer is not HTTP, or breaks its rules.
+    #[error("the answer is not valid HTTP: {0}")]
+    Protocol(String),
+}
+
+/// Why the settings cannot be used.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum ConfigError {
+    /// A variable cannot be read.
+    #[error("cannot read the variable {name}: {cause}")]
+    Unreadable {
+        /// The Spin variable.
+        name: &'static str,
+        /// What the host says.
+        cause: String,
+    },
+    /// A variable's value cannot be used. Its value is not repeated: it may be a secret.
+    #[error("the variable {name} must be {expected}")]
+    Malformed {
+        /// The Spin variable.
+        name: &'static str,
+        /// What would do.
+        expected: &'static str,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_storage_status_explains_itself_to_the_operator() {
+        let with_code = StorageError::Status {
+            status: 403,
+            attempts: 1,
+            code: Some("SignatureDoesNotMatch".into()),
+        };
+        let without = StorageError::Status {
+            status: 502,
+            attempts: 3,
+            code: None,
+        };
+
+        assert_eq!(
+            with_code.to_string(),
+            "storage answered 403 after 1 attempt(s) (SignatureDoesNotMatch): \
+             check s3_secret_access_key and s3_region"
+        );
+        assert_eq!(
+            without.to_string(),
+            "storage answered 502 after 3 attempt(s)"
+        );
+    }
+
+    #[test]
+    fn a_missing_content_length_is_told_as_such() {
+        let error = StorageError::Length {
+            promised: None,
+            expected: 7,
+        };
+
+        assert_eq!(
+            error.to_string(),
+            "storage promises no number of bytes, the record 7: import the image again"
+        );
+    }
+}

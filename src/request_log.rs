@@ -1,0 +1,119 @@
+//! One structured line a request, for the operator alone.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use serde::{Serialize, Serializer};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use uuid::Uuid;
+
+use crate::image::ImageId;
+
+/// What is told of one request, as one line of JSON. Absent fields are left out.
+#[derive(Debug, Serialize)]
+pub struct RequestLog {
+    #[serde(serialize_with = "rfc3339")]
+    time: OffsetDateTime,
+    request_id: Uuid,
+    /// The image asked for, once the path has named one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image_id: Option<ImageId>,
+    /// Status of the answer.
+    pub status: u16,
+    /// Body bytes handed to the host.
+    pub bytes: u64,
+    /// Reading the record, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metadata_ms: Option<f64>,
+    /// From asking storage to the head of its answer, retries included, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storage_first_byte_ms: Option<f64>,
+    #[serde(rename = "total_ms", serialize_with = "elapsed")]
+    started: Instant,
+    /// Why the request failed, or its answer was aborted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+}
+
+impl RequestLog {
+    /// Begins the record of a request that arrives now.
+    #[must_use]
+    pub fn start() -> Self {
+        Self {
+            time: OffsetDateTime::now_utc(),
+            request_id: Uuid::new_v4(),
+            image_id: None,
+            status: 0,
+            bytes: 0,
+            metadata_ms: None,
+            storage_first_byte_ms: None,
+            started: Instant::now(),
+            cause: None,
+        }
+    }
+}
+
+impl fmt::Display for RequestLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let line = serde_json::to_string(self).map_err(|_| fmt::Error)?;
+        f.write_str(&line)
+    }
+}
+
+/// Runs `work` and notes how many milliseconds it took, whether it succeeds or not.
+pub fn timed<T>(milliseconds: &mut Option<f64>, work: impl FnOnce() -> T) -> T {
+    let start = Instant::now();
+    let outcome = work();
+    *milliseconds = Some(to_milliseconds(start.elapsed()));
+    outcome
+}
+
+/// To two places.
+fn to_milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e5).round() / 1e2
+}
+
+fn rfc3339<S: Serializer>(time: &OffsetDateTime, serializer: S) -> Result<S::Ok, S::Error> {
+    let text = time.format(&Rfc3339).map_err(serde::ser::Error::custom)?;
+    serializer.serialize_str(&text)
+}
+
+fn elapsed<S: Serializer>(start: &Instant, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(to_milliseconds(start.elapsed()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_one_json_object_without_absent_fields() {
+        let mut log = RequestLog::start();
+        log.status = 404;
+
+        let line = log.to_string();
+
+        assert!(!line.contains('\n'));
+        let fields: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let mut names: Vec<_> = fields.as_object().unwrap().keys().collect();
+        names.sort_unstable();
+        assert_eq!(names, ["bytes", "request_id", "status", "time", "total_ms"]);
+    }
+
+    #[test]
+    fn a_failed_request_tells_its_cause_image_and_timings() {
+        let mut log = RequestLog::start();
+        log.image_id = ImageId::parse("67E5504410B1426F9247BB680E5FE0C8");
+        log.cause = Some("two\nlines".into());
+
+        timed(&mut log.metadata_ms, || ());
+        log.storage_first_byte_ms = Some(to_milliseconds(Duration::from_micros(1_234_567)));
+
+        let fields: serde_json::Value = serde_json::from_str(&log.to_string()).unwrap();
+        assert_eq!(fields["image_id"], "67e55044-10b1-426f-9247-bb680e5fe0c8");
+        assert_eq!(fields["cause"], "two\nlines");
+        assert_eq!(fields["storage_first_byte_ms"], 1234.57);
+        assert!(fields["metadata_ms"].is_number());
+    }
+}

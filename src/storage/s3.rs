@@ -1,0 +1,443 @@
+//! S3's `GetObject`: the request, its retries, and the check of what storage promises.
+
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::StorageBackend;
+use super::sign::sign;
+use crate::config::{AddressingStyle, StorageConfig};
+use crate::error::{StorageError, TransportError};
+use crate::image::StorageKey;
+
+/// Everything is encoded but RFC 3986's unreserved characters and the slash
+/// (Amazon S3 API Reference, "Signature Calculations", `UriEncode`).
+const KEY: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'/');
+
+/// Longest pause before the next attempt.
+const MAX_BACKOFF: Duration = Duration::from_secs(1);
+/// Upper bound of the pause before the second attempt; it doubles for each further one.
+const BASE_BACKOFF: Duration = Duration::from_millis(50);
+
+/// Sends one request without following redirects, and waits between two.
+pub trait Transport {
+    /// A response body that has not been read.
+    type Body;
+
+    /// # Errors
+    /// [`TransportError`] when no complete response head comes.
+    fn send(&self, request: &StorageRequest)
+    -> Result<StorageResponse<Self::Body>, TransportError>;
+
+    /// The first few kilobytes of an error document, or what of it can be had.
+    fn read_error_document(&self, body: Self::Body) -> String;
+
+    /// The clock that signatures carry.
+    fn now(&self) -> SystemTime;
+
+    /// Waits for a random time below `limit`.
+    fn pause_below(&self, limit: Duration);
+}
+
+/// A signed request, to be sent as it is.
+#[derive(Debug)]
+pub struct StorageRequest {
+    /// `GET`.
+    pub method: Method,
+    /// The percent-encoded path that was signed.
+    pub path: String,
+    /// All fields but `Host`, which is the endpoint's authority.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// The head of storage's answer, and its body.
+#[derive(Debug)]
+pub struct StorageResponse<B> {
+    /// The status code.
+    pub status: StatusCode,
+    /// The header fields.
+    pub headers: HeaderMap,
+    /// The body, not yet read.
+    pub body: B,
+}
+
+/// An S3 bucket.
+pub struct S3Storage<'a, T> {
+    config: &'a StorageConfig,
+    transport: T,
+}
+
+impl<'a, T: Transport> S3Storage<'a, T> {
+    /// The bucket that `config` names, reached through `transport`.
+    pub fn new(config: &'a StorageConfig, transport: T) -> Self {
+        Self { config, transport }
+    }
+
+    /// Signs and sends until an answer is final or the attempts are used up.
+    fn send_with_retries(
+        &self,
+        method: &Method,
+        path: &str,
+    ) -> Result<(StorageResponse<T::Body>, u32), StorageError> {
+        let mut attempts = 1;
+        loop {
+            let outcome = self.transport.send(&self.signed(method, path)?);
+            let is_last = attempts >= self.config.max_attempts.get();
+            match outcome {
+                Ok(response) if is_last || !is_transient_status(response.status) => {
+                    return Ok((response, attempts));
+                }
+                Err(cause) if is_last || !is_transient(&cause) => {
+                    return Err(StorageError::Transport { attempts, cause });
+                }
+                Ok(_) | Err(_) => self.transport.pause_below(backoff(attempts)),
+            }
+            attempts += 1;
+        }
+    }
+
+    /// Each attempt is signed anew, since a signature carries its time.
+    fn signed(&self, method: &Method, path: &str) -> Result<StorageRequest, StorageError> {
+        let endpoint = &self.config.endpoint;
+        let uri = format!("{}://{}{path}", endpoint.scheme, endpoint.authority);
+        Ok(StorageRequest {
+            method: method.clone(),
+            path: path.to_owned(),
+            headers: sign(self.config, method, &uri, self.transport.now())?,
+        })
+    }
+
+    fn object_path(&self, key: &StorageKey) -> String {
+        let key = utf8_percent_encode(key.as_str(), KEY);
+        match self.config.addressing_style {
+            AddressingStyle::Path => format!("/{}/{key}", self.config.bucket),
+            AddressingStyle::Virtual => format!("/{key}"),
+        }
+    }
+
+    fn unexpected_status(&self, response: StorageResponse<T::Body>, attempts: u32) -> StorageError {
+        let document = self.transport.read_error_document(response.body);
+        StorageError::Status {
+            status: response.status.as_u16(),
+            attempts,
+            code: error_code(&document).map(str::to_owned),
+        }
+    }
+}
+
+impl<T: Transport> StorageBackend for S3Storage<'_, T> {
+    type Body = T::Body;
+
+    fn get(&self, key: &StorageKey, size: u64) -> Result<T::Body, StorageError> {
+        let (response, attempts) = self.send_with_retries(&Method::GET, &self.object_path(key))?;
+        if response.status != StatusCode::OK {
+            return Err(self.unexpected_status(response, attempts));
+        }
+        let promised = content_length(&response.headers);
+        if promised != Some(size) {
+            return Err(StorageError::Length {
+                promised,
+                expected: size,
+            });
+        }
+        Ok(response.body)
+    }
+}
+
+/// The one value of `Content-Length`, digits only (RFC 9110 section 8.6).
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    let mut values = headers.get_all(header::CONTENT_LENGTH).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return None;
+    };
+    let text = value.to_str().ok()?;
+    let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    is_digits.then(|| text.parse().ok()).flatten()
+}
+
+fn is_transient_status(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 429 | 500 | 502 | 503 | 504)
+}
+
+/// A storage that has not answered in time is slow, and asking again would slow it further.
+fn is_transient(error: &TransportError) -> bool {
+    matches!(error, TransportError::Connection(_))
+}
+
+/// "Full jitter": the pause is random below a bound that doubles with each attempt
+/// (AWS Architecture Blog, "Exponential Backoff And Jitter").
+fn backoff(attempts: u32) -> Duration {
+    let doublings = attempts.saturating_sub(1).min(16);
+    BASE_BACKOFF.saturating_mul(1 << doublings).min(MAX_BACKOFF)
+}
+
+/// The `Code` of S3's error document (Amazon S3 API Reference, "Error responses").
+fn error_code(document: &str) -> Option<&str> {
+    let (_, rest) = document.split_once("<Code>")?;
+    let (code, _) = rest.split_once("</Code>")?;
+    let is_code = !code.is_empty() && code.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    is_code.then_some(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::{Cell, RefCell};
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+    use crate::config::Config;
+
+    /// Answers with prepared outcomes and remembers what it was asked.
+    #[derive(Default)]
+    struct Scripted {
+        outcomes: RefCell<Vec<Outcome>>,
+        requests: RefCell<Vec<StorageRequest>>,
+        pauses: RefCell<Vec<Duration>>,
+        clock: Cell<u64>,
+    }
+
+    type Outcome = Result<StorageResponse<&'static str>, TransportError>;
+
+    impl Scripted {
+        fn new(outcomes: impl IntoIterator<Item = Outcome>) -> Self {
+            let mut outcomes: Vec<_> = outcomes.into_iter().collect();
+            outcomes.reverse();
+            Self {
+                outcomes: outcomes.into(),
+                ..Self::default()
+            }
+        }
+    }
+
+    impl Transport for &Scripted {
+        type Body = &'static str;
+
+        fn send(&self, request: &StorageRequest) -> Outcome {
+            self.requests.borrow_mut().push(StorageRequest {
+                method: request.method.clone(),
+                path: request.path.clone(),
+                headers: request.headers.clone(),
+            });
+            self.outcomes.borrow_mut().pop().unwrap()
+        }
+
+        fn read_error_document(&self, body: &'static str) -> String {
+            body.to_owned()
+        }
+
+        fn now(&self) -> SystemTime {
+            self.clock.set(self.clock.get() + 1);
+            UNIX_EPOCH + Duration::from_secs(self.clock.get())
+        }
+
+        fn pause_below(&self, limit: Duration) {
+            self.pauses.borrow_mut().push(limit);
+        }
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "stands among errors in tables")]
+    fn answer(status: u16, headers: &[(HeaderName, &'static str)], body: &'static str) -> Outcome {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(name, HeaderValue::from_static(value));
+        }
+        Ok(StorageResponse {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers: map,
+            body,
+        })
+    }
+
+    fn whole_object() -> Outcome {
+        answer(200, &[(header::CONTENT_LENGTH, "3")], "abc")
+    }
+
+    fn refused() -> TransportError {
+        TransportError::Connection("refused".into())
+    }
+
+    fn config(addressing_style: &str) -> StorageConfig {
+        Config::example(&[("s3_addressing_style", addressing_style)]).storage
+    }
+
+    fn get(transport: &Scripted) -> Result<&'static str, StorageError> {
+        let key = StorageKey::parse("k".into()).unwrap();
+        S3Storage::new(&config("path"), transport).get(&key, 3)
+    }
+
+    #[test]
+    fn an_object_of_the_promised_length_is_handed_over_after_one_signed_request() {
+        let transport = Scripted::new([whole_object()]);
+
+        assert_eq!(get(&transport).unwrap(), "abc");
+
+        let requests = transport.requests.borrow();
+        assert_eq!(requests.len(), 1);
+        assert_eq!(requests[0].method, Method::GET);
+        assert_eq!(requests[0].path, "/images/k");
+        let mut names: Vec<_> = requests[0]
+            .headers
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect();
+        names.sort_unstable();
+        assert_eq!(
+            names,
+            ["authorization", "x-amz-content-sha256", "x-amz-date"]
+        );
+    }
+
+    #[test]
+    fn a_key_is_encoded_once_and_placed_by_addressing_style() {
+        let keys = [
+            ("a/b.png", "a/b.png"),
+            ("a b+c", "a%20b%2Bc"),
+            ("100%/%2F", "100%25/%252F"),
+            ("a//b/", "a//b/"),
+            ("/a", "/a"),
+            ("q?x=1&y#z", "q%3Fx%3D1%26y%23z"),
+            ("(1)!*'~", "%281%29%21%2A%27~"),
+            ("é", "%C3%A9"),
+            ("日本\u{3000}", "%E6%97%A5%E6%9C%AC%E3%80%80"),
+        ];
+
+        for (key, encoded) in keys {
+            let key = StorageKey::parse(key.into()).unwrap();
+            for (style, path) in [
+                ("path", format!("/images/{encoded}")),
+                ("virtual", format!("/{encoded}")),
+            ] {
+                let transport = Scripted::new([whole_object()]);
+                S3Storage::new(&config(style), &transport)
+                    .get(&key, 3)
+                    .unwrap();
+                assert_eq!(transport.requests.borrow()[0].path, path);
+            }
+        }
+    }
+
+    #[test]
+    fn connection_errors_and_transient_statuses_are_tried_again_with_a_fresh_signature() {
+        let transient = [429, 500, 502, 503, 504];
+        let mut failures: Vec<Outcome> = transient
+            .iter()
+            .map(|status| answer(*status, &[], ""))
+            .collect();
+        failures.push(Err(refused()));
+
+        for failure in failures {
+            let transport = Scripted::new([failure, whole_object()]);
+
+            assert_eq!(get(&transport).unwrap(), "abc");
+
+            let requests = transport.requests.borrow();
+            assert_eq!(requests.len(), 2);
+            assert_ne!(requests[0].headers, requests[1].headers);
+            assert_eq!(transport.pauses.borrow().len(), 1);
+        }
+    }
+
+    #[test]
+    fn attempts_end_at_the_setting_and_the_last_failure_is_told() {
+        let unreachable = Scripted::new([Err(refused()), Err(refused()), Err(refused())]);
+        let overloaded = Scripted::new([
+            Err(refused()),
+            answer(503, &[], ""),
+            answer(503, &[], "<Error><Code>SlowDown</Code></Error>"),
+        ]);
+
+        assert_eq!(
+            get(&unreachable).unwrap_err().to_string(),
+            "no answer from storage after 3 attempt(s): connection failed: refused"
+        );
+        assert_eq!(
+            get(&overloaded).unwrap_err().to_string(),
+            "storage answered 503 after 3 attempt(s) (SlowDown)"
+        );
+        assert_eq!(overloaded.requests.borrow().len(), 3);
+    }
+
+    #[test]
+    fn every_other_failure_is_final() {
+        let finals: [Outcome; 8] = [
+            answer(403, &[], "<Code>AccessDenied</Code>"),
+            answer(404, &[], "<Code>NoSuchKey</Code>"),
+            answer(301, &[(header::LOCATION, "http://elsewhere/")], ""),
+            answer(204, &[], ""),
+            answer(206, &[(header::CONTENT_LENGTH, "3")], "abc"),
+            Err(TransportError::FirstByteTimeout("late".into())),
+            Err(TransportError::Denied("not allowed".into())),
+            Err(TransportError::Protocol("garbage".into())),
+        ];
+
+        for outcome in finals {
+            let shown = format!("{outcome:?}");
+            let transport = Scripted::new([outcome]);
+            assert!(get(&transport).is_err(), "{shown}");
+            assert_eq!(transport.requests.borrow().len(), 1, "{shown}");
+        }
+    }
+
+    #[test]
+    fn any_length_but_the_promised_one_is_refused() {
+        let length = header::CONTENT_LENGTH;
+        let answers = [
+            (answer(200, &[], "abc"), None),
+            (answer(200, &[(length.clone(), "4")], "abcd"), Some(4)),
+            (answer(200, &[(length.clone(), "2")], "ab"), Some(2)),
+            (answer(200, &[(length.clone(), "+3")], "abc"), None),
+            (answer(200, &[(length.clone(), "3, 3")], "abc"), None),
+            (answer(200, &[(length.clone(), "")], "abc"), None),
+            (
+                answer(200, &[(length.clone(), "3"), (length, "3")], "abc"),
+                None,
+            ),
+        ];
+
+        for (outcome, expected) in answers {
+            let shown = format!("{outcome:?}");
+            match get(&Scripted::new([outcome])) {
+                Err(StorageError::Length {
+                    promised,
+                    expected: 3,
+                }) => {
+                    assert_eq!(promised, expected, "{shown}");
+                }
+                other => panic!("{shown}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn the_bound_of_the_pause_doubles_up_to_a_second() {
+        let bounds: Vec<_> = (1..=7)
+            .map(|attempts| backoff(attempts).as_millis())
+            .collect();
+
+        assert_eq!(bounds, [50, 100, 200, 400, 800, 1000, 1000]);
+        assert_eq!(backoff(u32::MAX).as_millis(), 1000);
+    }
+
+    #[test]
+    fn only_a_plain_word_passes_as_an_error_code() {
+        assert_eq!(
+            error_code("<Error><Code>NoSuchKey</Code><Key>k</Key>"),
+            Some("NoSuchKey")
+        );
+        for document in [
+            "",
+            "<Code>",
+            "<Code></Code>",
+            "<Code>a b</Code>",
+            "<html>404</html>",
+        ] {
+            assert_eq!(error_code(document), None, "{document}");
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Storage requests through `wasi:http`, and the byte stream of an answer.
+
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use wasi::http::outgoing_handler;
+use wasi::http::types::{
+    ErrorCode, Fields, IncomingBody, IncomingResponse, Method, OutgoingRequest, RequestOptions,
+    Scheme,
+};
+use wasi::io::streams::InputStream;
+
+use super::s3::{StorageRequest, StorageResponse, Transport};
+use crate::config::{Endpoint, StorageConfig, Timeouts};
+use crate::error::TransportError;
+
+/// Enough for S3's error documents, which name the cause in their first line.
+const ERROR_DOCUMENT_BYTES: u64 = 4096;
+
+/// Sends requests to the configured endpoint through the host.
+pub struct WasiHttp<'a> {
+    config: &'a StorageConfig,
+}
+
+/// An answer's byte stream.
+///
+/// The fields are children of one another in the host's tables, and are dropped in this order.
+pub struct ResponseBody {
+    /// The bytes, for the host to splice.
+    pub stream: InputStream,
+    _body: IncomingBody,
+    _response: IncomingResponse,
+}
+
+impl<'a> WasiHttp<'a> {
+    /// The endpoint and time limits are `config`'s.
+    pub fn new(config: &'a StorageConfig) -> Self {
+        Self { config }
+    }
+}
+
+impl Transport for WasiHttp<'_> {
+    type Body = ResponseBody;
+
+    fn send(
+        &self,
+        request: &StorageRequest,
+    ) -> Result<StorageResponse<ResponseBody>, TransportError> {
+        let outgoing = outgoing_request(&self.config.endpoint, request)
+            .ok_or_else(|| denied("the request's parts"))?;
+        let options = request_options(self.config.timeouts).ok_or_else(|| denied("time limits"))?;
+        let future = outgoing_handler::handle(outgoing, Some(options))
+            .map_err(|code| transport_error(&code))?;
+        future.subscribe().block();
+        match future.get() {
+            Some(Ok(Ok(response))) => storage_response(response),
+            Some(Ok(Err(code))) => Err(transport_error(&code)),
+            None | Some(Err(())) => Err(TransportError::Connection("no response is ready".into())),
+        }
+    }
+
+    fn read_error_document(&self, body: ResponseBody) -> String {
+        let mut document = Vec::new();
+        while let Some(missing) = ERROR_DOCUMENT_BYTES.checked_sub(document.len() as u64) {
+            match body.stream.blocking_read(missing) {
+                Ok(bytes) if missing > 0 => document.extend(bytes),
+                _ => break,
+            }
+        }
+        String::from_utf8_lossy(&document).into_owned()
+    }
+
+    fn now(&self) -> SystemTime {
+        SystemTime::now()
+    }
+
+    fn pause_below(&self, limit: Duration) {
+        std::thread::sleep(limit.mul_f64(fastrand::f64()));
+    }
+}
+
+/// `None` when the host refuses one of the parts.
+fn outgoing_request(endpoint: &Endpoint, request: &StorageRequest) -> Option<OutgoingRequest> {
+    let headers: Vec<_> = request
+        .headers
+        .iter()
+        .map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()))
+        .collect();
+    let outgoing = OutgoingRequest::new(Fields::from_list(&headers).ok()?);
+    let scheme = match endpoint.scheme.as_str() {
+        "http" => Scheme::Http,
+        _ => Scheme::Https,
+    };
+    let method = match request.method {
+        http::Method::GET => Method::Get,
+        ref other => Method::Other(other.to_string()),
+    };
+    outgoing.set_method(&method).ok()?;
+    outgoing.set_scheme(Some(&scheme)).ok()?;
+    outgoing
+        .set_authority(Some(endpoint.authority.as_str()))
+        .ok()?;
+    outgoing.set_path_with_query(Some(&request.path)).ok()?;
+    Some(outgoing)
+}
+
+/// `None` when the host does not support one of the limits.
+fn request_options(timeouts: Timeouts) -> Option<RequestOptions> {
+    let nanoseconds = |limit: Duration| Some(u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX));
+    let options = RequestOptions::new();
+    options
+        .set_connect_timeout(nanoseconds(timeouts.connect))
+        .ok()?;
+    options
+        .set_first_byte_timeout(nanoseconds(timeouts.first_byte))
+        .ok()?;
+    options
+        .set_between_bytes_timeout(nanoseconds(timeouts.between_bytes))
+        .ok()?;
+    Some(options)
+}
+
+fn storage_response(
+    response: IncomingResponse,
+) -> Result<StorageResponse<ResponseBody>, TransportError> {
+    let broken = |part: &str| TransportError::Protocol(format!("its {part} cannot be read"));
+    let status = StatusCode::from_u16(response.status()).map_err(|_| broken("status"))?;
+    let headers = response
+        .headers()
+        .entries()
+        .into_iter()
+        .map(|(name, value)| {
+            Some((
+                HeaderName::try_from(name).ok()?,
+                HeaderValue::try_from(value).ok()?,
+            ))
+        })
+        .collect::<Option<Vec<_>>>()
+        .ok_or_else(|| broken("header"))?;
+    let body = response.consume().map_err(|()| broken("body"))?;
+    let stream = body.stream().map_err(|()| broken("stream"))?;
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        map.append(name, value);
+    }
+    Ok(StorageResponse {
+        status,
+        headers: map,
+        body: ResponseBody {
+            stream,
+            _body: body,
+            _response: response,
+        },
+    })
+}
+
+fn denied(what: &str) -> TransportError {
+    TransportError::Denied(format!("it does not accept {what}"))
+}
+
+/// Hosts report a connection that breaks before the head as `HttpProtocolError`, the same as an
+/// answer that is not HTTP: both count as a connection that failed.
+fn transport_error(code: &ErrorCode) -> TransportError {
+    let text = code.to_string();
+    match code {
+        ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited => {
+            TransportError::Denied(text)
+        }
+        ErrorCode::ConnectionReadTimeout | ErrorCode::HttpResponseTimeout => {
+            TransportError::FirstByteTimeout(text)
+        }
+        ErrorCode::DnsTimeout
+        | ErrorCode::DnsError(_)
+        | ErrorCode::DestinationNotFound
+        | ErrorCode::DestinationUnavailable
+        | ErrorCode::DestinationIpUnroutable
+        | ErrorCode::ConnectionRefused
+        | ErrorCode::ConnectionTerminated
+        | ErrorCode::ConnectionTimeout
+        | ErrorCode::ConnectionWriteTimeout
+        | ErrorCode::ConnectionLimitReached
+        | ErrorCode::TlsProtocolError
+        | ErrorCode::TlsCertificateError
+        | ErrorCode::TlsAlertReceived(_)
+        | ErrorCode::HttpResponseIncomplete
+        | ErrorCode::HttpProtocolError
+        | ErrorCode::InternalError(_) => TransportError::Connection(text),
+        _ => TransportError::Protocol(text),
+    }
+}
