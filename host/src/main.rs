@@ -1,2 +1,64 @@
-//! skeleton
-fn main() {}
+//! Runs this project's `spin.toml` on wasmtime where no Spin is installed: the same manifest, the
+//! same component, the same options as `spin up`.
+//!
+//! - [`up`]: the story, from the command line to a running application
+//! - [`manifest`], [`runtime_config`]: the two files, on [`toml_file`]
+//! - [`variables`], [`template`], [`allowed_hosts`], [`routes`]: the rules in them
+//! - [`capabilities`]: what components may use, one file each
+//! - [`engine`]: components compiled and instantiated
+//! - [`server`], [`handler`]: connections, and one request each
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod allowed_hosts;
+mod capabilities;
+mod engine;
+mod handler;
+mod manifest;
+mod routes;
+mod runtime_config;
+mod server;
+mod template;
+mod toml_file;
+mod up;
+mod variables;
+
+/// Runs a Spin application on wasmtime, as far as this project's needs go.
+#[derive(Parser)]
+#[command(
+    version,
+    after_help = "Example:\n  image-proxy-host up --runtime-config-file runtime-config.toml --sqlite @migrations/0001_images.sql"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Up(up::Up),
+}
+
+fn main() -> ExitCode {
+    let Cli {
+        command: Command::Up(up),
+    } = Cli::parse();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error.into()),
+    };
+    let outcome = runtime.block_on(up.run());
+    // A component that never yields would hold the runtime's threads for ever.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+fn fail(error: &anyhow::Error) -> ExitCode {
+    eprintln!("Error: {error:#}");
+    ExitCode::FAILURE
+}

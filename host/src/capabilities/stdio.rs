@@ -1,0 +1,161 @@
+//! What components write to their standard output and error.
+//!
+//! As in Spin, both are shown on the host's standard error and appended to a file of the component's.
+
+use std::{
+    fs::File,
+    io::{self, Write},
+    path::{Path, PathBuf},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use tokio::io::AsyncWrite;
+use wasmtime_wasi::{
+    WasiCtx,
+    cli::{IsTerminal, StdoutStream},
+    p2::{OutputStream, Pollable, StreamError, StreamResult},
+};
+
+/// Most bytes that a component may write in one call.
+const MAX_WRITE: usize = 64 * 1024;
+
+/// Where the output of all components goes.
+pub struct Stdio {
+    /// Folder of the files; `None` for none.
+    log_dir: Option<PathBuf>,
+    /// Whether nothing is shown.
+    quiet: bool,
+}
+
+impl Stdio {
+    /// Files in `log_dir`, which is made; nothing shown where `quiet`.
+    ///
+    /// # Errors
+    /// When the folder cannot be made.
+    pub fn new(log_dir: Option<PathBuf>, quiet: bool) -> io::Result<Self> {
+        if let Some(folder) = &log_dir {
+            std::fs::create_dir_all(folder).map_err(|error| named(folder, &error))?;
+        }
+        Ok(Self { log_dir, quiet })
+    }
+
+    /// The output of the component with this id.
+    ///
+    /// # Errors
+    /// When its files cannot be opened.
+    pub fn grant(&self, id: &str) -> io::Result<Instance> {
+        Ok(Instance {
+            stdout: self.sink(id, "stdout")?,
+            stderr: self.sink(id, "stderr")?,
+        })
+    }
+
+    fn sink(&self, id: &str, stream: &str) -> io::Result<Sink> {
+        let open = |folder: &PathBuf| {
+            let path = folder.join(format!("{}_{stream}.txt", id.replace(['/', '\\'], "")));
+            let file = File::options().create(true).append(true).open(&path);
+            file.map(Arc::new).map_err(|error| named(&path, &error))
+        };
+        Ok(Sink {
+            file: self.log_dir.as_ref().map(open).transpose()?,
+            shown: !self.quiet,
+        })
+    }
+}
+
+fn named(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+/// One component's output.
+#[derive(Clone)]
+pub struct Instance {
+    stdout: Sink,
+    stderr: Sink,
+}
+
+impl Instance {
+    /// The WASI context of an instance that writes here: no files, no environment, no network.
+    pub fn context(&self) -> WasiCtx {
+        WasiCtx::builder()
+            .stdout(self.stdout.clone())
+            .stderr(self.stderr.clone())
+            .build()
+    }
+}
+
+#[derive(Clone)]
+struct Sink {
+    file: Option<Arc<File>>,
+    shown: bool,
+}
+
+impl Sink {
+    /// Writes at once, since a component may end right after its last line.
+    fn write_all(&self, bytes: &[u8]) -> io::Result<()> {
+        if let Some(mut file) = self.file.as_deref() {
+            file.write_all(bytes)?;
+        }
+        if self.shown {
+            io::stderr().write_all(bytes)?;
+        }
+        Ok(())
+    }
+}
+
+impl IsTerminal for Sink {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for Sink {
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.clone())
+    }
+
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        Box::new(self.clone())
+    }
+}
+
+#[async_trait::async_trait]
+impl Pollable for Sink {
+    async fn ready(&mut self) {}
+}
+
+impl OutputStream for Sink {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.write_all(&bytes)
+            .map_err(|error| StreamError::LastOperationFailed(error.into()))
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(MAX_WRITE)
+    }
+}
+
+impl AsyncWrite for Sink {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(self.write_all(bytes).map(|()| bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}

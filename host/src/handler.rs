@@ -1,0 +1,147 @@
+//! One request: an instance of the component, its response, and whether it finished that.
+
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Empty};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use tokio::sync::{mpsc, oneshot};
+use wasmtime::Store;
+use wasmtime_wasi_http::{
+    Error, WasiBody, WasiHttpView,
+    p2::{
+        bindings::http::types::Scheme,
+        body::{HostOutgoingBody, HyperOutgoingBody},
+    },
+};
+
+use crate::engine::{Compiled, Instance, one_line};
+
+/// Held while a component works; when all are gone, all work is done.
+pub type InFlight = mpsc::Sender<()>;
+
+/// Lets a fresh instance of the component answer `request`.
+///
+/// The instance lives on after this returns, until its response's body is written.
+/// What goes wrong before the head goes out is a 500 without a body, as in Spin; after it, a broken body.
+pub async fn handle(
+    component: &Compiled,
+    id: &str,
+    request: Request<Incoming>,
+    in_flight: InFlight,
+) -> Response<WasiBody> {
+    let what = format!(
+        "Component `{id}`: {} {}",
+        request.method(),
+        request.uri().path()
+    );
+    let (mut store, pre) = component.store();
+    let (outparam, response) = oneshot::channel();
+    let mut http = store.data_mut().http();
+    let resources = http
+        .new_incoming_request(Scheme::Http, request)
+        .and_then(|request| Ok((request, http.new_response_outparam(outparam)?)));
+    let (request, outparam) = match resources {
+        Ok(resources) => resources,
+        Err(error) => return failed(&what, &one_line(&error)),
+    };
+
+    let unfinished = Arc::new(AtomicBool::new(false));
+    let guest = tokio::spawn({
+        let (what, unfinished) = (what.clone(), unfinished.clone());
+        async move {
+            let outcome = match pre.instantiate_async(&mut store).await {
+                Ok(proxy) => {
+                    proxy
+                        .wasi_http_incoming_handler()
+                        .call_handle(&mut store, request, outparam)
+                        .await
+                }
+                Err(error) => Err(error),
+            };
+            if let Err(error) = &outcome {
+                report(&what, &one_line(error));
+            }
+            // Before the store goes, and with it the sending end of the body.
+            unfinished.store(
+                outcome.is_err() || has_unfinished_body(&mut store),
+                Ordering::Release,
+            );
+            drop(in_flight);
+            outcome.is_ok()
+        }
+    });
+
+    match response.await {
+        Ok(Ok(response)) => response.map(|body| GuestBody { body, unfinished }.boxed_unsync()),
+        Ok(Err(code)) => failed(&what, &format!("answered with an error: {code:?}")),
+        // Dropped with the store, unused. A guest that failed has been reported.
+        Err(_) => match guest.await {
+            Ok(true) => failed(&what, "ended without a response"),
+            _ => internal_error(),
+        },
+    }
+}
+
+fn has_unfinished_body(store: &mut Store<Instance>) -> bool {
+    let table = store.data_mut().http().table;
+    table
+        .iter_mut()
+        .any(|resource| resource.is::<HostOutgoingBody>())
+}
+
+fn failed(what: &str, reason: &str) -> Response<WasiBody> {
+    report(what, reason);
+    internal_error()
+}
+
+fn report(what: &str, reason: &str) {
+    eprintln!("{what}: {reason}");
+}
+
+fn internal_error() -> Response<WasiBody> {
+    let mut response = Response::new(Empty::new().map_err(|never| match never {}).boxed_unsync());
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    response
+}
+
+/// A response body that ends well only if the component said so.
+///
+/// Without it a body of unstated length would look whole when its component trapped.
+struct GuestBody {
+    body: HyperOutgoingBody,
+    unfinished: Arc<AtomicBool>,
+}
+
+impl Body for GuestBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        if matches!(frame, Poll::Ready(None)) && self.unfinished.load(Ordering::Acquire) {
+            let cause = "the component did not finish its response".to_owned();
+            return Poll::Ready(Some(Err(Error::InternalError(Some(cause)))));
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

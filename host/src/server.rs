@@ -1,0 +1,175 @@
+//! The listener: connections in, each request to the host itself or to a component.
+
+use std::{
+    collections::BTreeMap, convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration,
+};
+
+use bytes::Bytes;
+use http::{
+    Request, Response, StatusCode,
+    header::{CONNECTION, CONTENT_TYPE, HOST, HeaderValue},
+};
+use http_body_util::{BodyExt, Full};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::mpsc,
+    time::{sleep, timeout},
+};
+use wasmtime_wasi_http::WasiBody;
+
+use crate::{
+    engine::Compiled,
+    handler::{self, InFlight},
+    routes::{Routes, WELL_KNOWN_PREFIX},
+};
+
+/// How long requests in flight may take to end once the host is told to stop.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How long to wait after the system refused a connection: mostly it is out of files.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// An application, ready to answer.
+pub struct Application {
+    /// Name in the manifest.
+    pub name: String,
+    /// Version in the manifest.
+    pub version: Option<String>,
+    /// What the manifest says of components, by their ids.
+    pub descriptions: BTreeMap<String, String>,
+    /// Which component answers what.
+    pub routes: Routes,
+    /// The components, by id.
+    pub components: BTreeMap<String, Compiled>,
+}
+
+/// Answers requests until `stop` is ready, then lets those in flight end.
+pub async fn serve(
+    listener: TcpListener,
+    application: Application,
+    stop: impl Future<Output = ()>,
+) {
+    let application = Arc::new(application);
+    let connections = GracefulShutdown::new();
+    let (in_flight, mut all_done) = mpsc::channel(1);
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        let accepted = tokio::select! {
+            () = &mut stop => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, client)) => connect(&application, &connections, stream, client, &in_flight),
+            Err(error) => {
+                eprintln!("No connection could be accepted: {error}");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    drop((listener, in_flight));
+    let ended = async {
+        connections.shutdown().await;
+        // A component may work on after its response, to log it for example.
+        all_done.recv().await;
+    };
+    if timeout(GRACE, ended).await.is_err() {
+        eprintln!(
+            "Some requests did not end within {} s and were cut off",
+            GRACE.as_secs()
+        );
+    }
+}
+
+fn connect(
+    application: &Arc<Application>,
+    connections: &GracefulShutdown,
+    stream: TcpStream,
+    client: SocketAddr,
+    in_flight: &InFlight,
+) {
+    // Else the last packet of a small response waits for the client's delayed acknowledgement.
+    let _ = stream.set_nodelay(true);
+    let (application, in_flight) = (application.clone(), in_flight.clone());
+    let service = service_fn(move |request| {
+        let (application, in_flight) = (application.clone(), in_flight.clone());
+        async move { Ok::<_, Infallible>(application.answer(request, client, in_flight).await) }
+    });
+    let connection = http1::Builder::new()
+        // For hyper's default of 30 s to send a request's head.
+        .timer(TokioTimer::new())
+        .serve_connection(TokioIo::new(stream), service);
+    let connection = connections.watch(connection);
+    tokio::spawn(async move {
+        // A client that hangs up is no event, and a response that broke off has been reported.
+        let _ = connection.await;
+    });
+}
+
+impl Application {
+    async fn answer(
+        &self,
+        mut request: Request<Incoming>,
+        client: SocketAddr,
+        in_flight: InFlight,
+    ) -> Response<WasiBody> {
+        let uri = request.uri().clone();
+        if let Some(name) = uri.path().strip_prefix(WELL_KNOWN_PREFIX) {
+            return self.answer_well_known(name);
+        }
+        let Some(found) = self.routes.find(uri.path()) else {
+            return plain(StatusCode::NOT_FOUND, "");
+        };
+        if uri.authority().is_none() && !request.headers().contains_key(HOST) {
+            return plain(StatusCode::BAD_REQUEST, "");
+        }
+        let Some(component) = self.components.get(&found.route.component) else {
+            return plain(StatusCode::NOT_FOUND, "");
+        };
+        // It is about this connection, not about what the component forwards.
+        request.headers_mut().remove(CONNECTION);
+        found.tell(request.headers_mut(), &uri, client);
+        handler::handle(component, &found.route.component, request, in_flight).await
+    }
+
+    fn answer_well_known(&self, name: &str) -> Response<WasiBody> {
+        match name {
+            "health" => plain(StatusCode::OK, "OK"),
+            "info" => {
+                let mut info = serde_json::json!({ "name": self.name });
+                if let Some(version) = &self.version {
+                    info["version"] = version.as_str().into();
+                }
+                let mut response = plain(StatusCode::OK, format!("{info:#}"));
+                let json = HeaderValue::from_static("application/json");
+                response.headers_mut().insert(CONTENT_TYPE, json);
+                response
+            }
+            _ => plain(StatusCode::NOT_FOUND, ""),
+        }
+    }
+}
+
+fn plain(status: StatusCode, body: impl Into<Bytes>) -> Response<WasiBody> {
+    let body = Full::new(body.into()).map_err(|never| match never {});
+    let mut response = Response::new(body.boxed_unsync());
+    *response.status_mut() = status;
+    response
+}
+
+/// Takes the port, before anything slow is done.
+///
+/// # Errors
+/// When it cannot be had; the text says what to do.
+pub async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => anyhow::anyhow!(
+            "{address} is already in use: stop what listens there, or give another address with `--listen`"
+        ),
+        _ => anyhow::anyhow!("cannot listen on {address}: {error}; give another address with `--listen`"),
+    })
+}

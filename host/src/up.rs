@@ -1,0 +1,225 @@
+//! `image-proxy-host up`: from the command line to a running application, in the order of the story.
+
+use std::{
+    collections::BTreeMap,
+    io::Write,
+    net::{Ipv4Addr, SocketAddr, ToSocketAddrs},
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+use clap::Args;
+use tokio::net::TcpListener;
+
+use crate::{
+    capabilities::{
+        outbound_http::OutboundHttp, sqlite::Sqlite, stdio::Stdio, variables::Variables,
+    },
+    engine::{Compiler, Grants, LargestMemory},
+    manifest::Manifest,
+    routes::Routes,
+    runtime_config::{RuntimeConfig, VariablesProvider},
+    server::{self, Application},
+    variables,
+};
+
+/// Runs the application that a manifest describes. Every option means what it means to `spin up`.
+#[derive(Args, Debug)]
+pub struct Up {
+    /// The manifest, or the folder with its spin.toml
+    #[arg(short, long, value_name = "FILE", default_value = "spin.toml")]
+    from: PathBuf,
+
+    /// Address to listen on; port 0 takes a free one
+    #[arg(long, value_name = "HOST:PORT", env = "SPIN_HTTP_LISTEN_ADDR", default_value = "127.0.0.1:3000", value_parser = parse_address)]
+    listen: SocketAddr,
+
+    /// File with `[[variables_provider]]` tables
+    #[arg(long, value_name = "FILE", env = "RUNTIME_CONFIG_FILE")]
+    runtime_config_file: Option<PathBuf>,
+
+    /// Folder for the database and the logs [default: .spin beside the manifest]
+    #[arg(long, value_name = "FOLDER")]
+    state_dir: Option<PathBuf>,
+
+    /// Folder for the components' output; empty for none [default: logs in the state folder]
+    #[arg(short = 'L', long, value_name = "FOLDER", env = "SPIN_LOG_DIR")]
+    log_dir: Option<PathBuf>,
+
+    /// Do not show the components' output
+    #[arg(short, long)]
+    quiet: bool,
+
+    /// SQL to run on the default database first, or @FILE with SQL; may be repeated
+    #[arg(long = "sqlite", value_name = "SQL | @FILE")]
+    sqlite: Vec<String>,
+
+    /// Value of an application variable; may be repeated
+    #[arg(
+        long = "variable",
+        value_name = "NAME=VALUE | NAME=@FILE | @FILE.json | @FILE.toml"
+    )]
+    variables: Vec<variables::Source>,
+}
+
+/// As Spin, prefers 127.0.0.1 where a name has several addresses.
+fn parse_address(argument: &str) -> Result<SocketAddr, String> {
+    let mut addresses: Vec<_> = argument
+        .to_socket_addrs()
+        .map_err(|error| error.to_string())?
+        .collect();
+    addresses.sort_by_key(|address| address.ip() != Ipv4Addr::LOCALHOST);
+    addresses
+        .first()
+        .copied()
+        .ok_or_else(|| "has no address".to_owned())
+}
+
+impl Up {
+    /// Serves until it is interrupted.
+    ///
+    /// # Errors
+    /// When the application cannot be started; the text, in one line, says what to change.
+    pub async fn run(self) -> anyhow::Result<()> {
+        let path = if self.from.is_dir() {
+            self.from.join("spin.toml")
+        } else {
+            self.from.clone()
+        };
+        let manifest = Manifest::read(&path)?;
+        let in_manifest = || path.display().to_string();
+        let routes = Routes::new(&manifest.trigger.http).with_context(in_manifest)?;
+        let variables = Variables::new(self.resolve(&manifest).with_context(in_manifest)?);
+        let listener = server::bind(self.listen).await?;
+        let (application, largest_memory) = self.load(&path, manifest, routes, &variables)?;
+
+        announce(&listener, &application)?;
+        server::serve(listener, application, interrupted()).await;
+        println!("Largest component memory: {} bytes", largest_memory.bytes());
+        Ok(())
+    }
+
+    fn resolve(&self, manifest: &Manifest) -> anyhow::Result<BTreeMap<String, String>> {
+        let mut from_command_line = BTreeMap::new();
+        for source in &self.variables {
+            from_command_line.extend(source.values()?);
+        }
+        let runtime_config = match &self.runtime_config_file {
+            Some(path) => RuntimeConfig::read(path)?,
+            None => RuntimeConfig::default(),
+        };
+        let mut providers = vec![VariablesProvider::Static {
+            values: from_command_line,
+        }];
+        providers.extend(runtime_config.variables_providers);
+        providers.push(VariablesProvider::Env { prefix: None });
+        let values = variables::resolve(&manifest.variables, &providers, |name| {
+            std::env::var(name).ok()
+        })?;
+        Ok(values)
+    }
+
+    fn load(
+        &self,
+        path: &Path,
+        manifest: Manifest,
+        routes: Routes,
+        variables: &Variables,
+    ) -> anyhow::Result<(Application, LargestMemory)> {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let state_dir = self
+            .state_dir
+            .clone()
+            .unwrap_or_else(|| folder.join(".spin"));
+        let log_dir = match &self.log_dir {
+            Some(folder) if folder.as_os_str().is_empty() => None,
+            Some(folder) => Some(folder.clone()),
+            None => Some(state_dir.join("logs")),
+        };
+        let stdio = Stdio::new(log_dir.clone(), self.quiet)?;
+        let outbound_http = OutboundHttp::new();
+        let mut sqlite = Sqlite::new(&state_dir);
+        for argument in &self.sqlite {
+            sqlite.run(argument)?;
+        }
+
+        let compiler = Compiler::new()
+            .map_err(|error| anyhow::anyhow!("the wasm engine cannot start: {error:#}"))?;
+        let mut components = BTreeMap::new();
+        for (id, component) in &manifest.components {
+            let in_component = || format!("{}: [component.{id}]", path.display());
+            let grants = Grants {
+                stdio: stdio.grant(id)?,
+                variables: variables.grant(component).with_context(in_component)?,
+                sqlite: sqlite.grant(component).with_context(in_component)?,
+                outbound_http: outbound_http
+                    .grant(id, component, variables.values())
+                    .with_context(in_component)?,
+            };
+            components.insert(
+                id.clone(),
+                compiler.compile(&folder.join(&component.source), grants)?,
+            );
+        }
+        for route in routes
+            .iter()
+            .filter(|route| !components.contains_key(&route.component))
+        {
+            anyhow::bail!(
+                "{}: route `{route}`: there is no [component.{}]",
+                path.display(),
+                route.component
+            );
+        }
+
+        if let Some(folder) = log_dir {
+            eprintln!("Logging component stdio to {:?}", folder.join(""));
+        }
+        if let Some(path) = sqlite.path_in_use() {
+            eprintln!("Storing default SQLite data to {path:?}.");
+        }
+        let application = Application {
+            name: manifest.application.name,
+            version: manifest.application.version,
+            descriptions: manifest
+                .components
+                .into_iter()
+                .filter_map(|(id, component)| Some((id, component.description?)))
+                .collect(),
+            routes,
+            components,
+        };
+        Ok((application, compiler.largest_memory()))
+    }
+}
+
+/// Says that the application is ready, in Spin's words, which launchers wait for.
+fn announce(listener: &TcpListener, application: &Application) -> anyhow::Result<()> {
+    let origin = format!("http://{}", listener.local_addr()?);
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "\nServing {origin}\nAvailable Routes:")?;
+    for route in application.routes.iter() {
+        writeln!(out, "  {}: {origin}{route}", route.component)?;
+        if let Some(description) = application.descriptions.get(&route.component) {
+            writeln!(out, "    {description}")?;
+        }
+    }
+    out.flush()?;
+    Ok(())
+}
+
+/// Ready at Ctrl-C or SIGTERM.
+async fn interrupted() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}
