@@ -1,2 +1,51 @@
-//! skeleton
-fn main() {}
+//! The project's own commands, run as `cargo xtask <verb>`: one file per verb.
+
+mod build;
+mod import;
+mod process;
+mod project;
+mod sample_images;
+mod settings;
+mod test;
+mod up;
+mod wasm_target;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The project's own commands.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    after_help = "\
+New here? `cargo xtask up` builds everything, fills a local storage with sample images
+and prints their URLs. `cargo xtask test` proves that it works."
+)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Build(build::Args),
+    Up(up::Args),
+    Import(import::Args),
+    Test(test::Args),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().verb {
+        Verb::Build(args) => build::run(&args),
+        Verb::Up(args) => up::run(&args),
+        Verb::Import(args) => import::run(&args),
+        Verb::Test(args) => test::run(&args),
+    };
+    outcome.unwrap_or_else(|error| {
+        // `{:#}` is the chain of causes on one line, without the backtrace that `Debug` would add.
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}

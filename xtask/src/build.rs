@@ -1,0 +1,55 @@
+//! `cargo xtask build`: the component and the host that runs it.
+
+use std::process::{Command, ExitCode};
+
+use anyhow::Context as _;
+
+use crate::wasm_target::{self, Toolchain};
+use crate::{process, project};
+
+/// Build the component (.wasm) and the host that runs it
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Makes sure of the wasm32-wasip2 target first: by rustup, or on Debian by its own packages.")]
+pub struct Args {}
+
+/// Builds both and says where the component is.
+pub fn run(_args: &Args) -> anyhow::Result<ExitCode> {
+    component()?;
+    host()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Builds the component and prints its path and size.
+pub fn component() -> anyhow::Result<()> {
+    process::run(&mut component_command(wasm_target::ensure()?))?;
+    let path = project::component();
+    let size = std::fs::metadata(&path)
+        .with_context(|| format!("the build left no {}", project::shown(&path)))?
+        .len();
+    println!("{}  {} kB", project::shown(&path), size / 1000);
+    Ok(())
+}
+
+/// Builds the host.
+pub fn host() -> anyhow::Result<()> {
+    process::run(&mut host_command())
+}
+
+/// The command that builds the component.
+pub fn component_command(toolchain: Toolchain) -> Command {
+    let mut cargo = toolchain.cargo("build");
+    cargo
+        .args(["--release", "--package", "image-proxy"])
+        .current_dir(project::root());
+    cargo
+}
+
+/// The command that builds the host.
+pub fn host_command() -> Command {
+    let mut cargo = wasm_target::cargo();
+    cargo
+        .args(["build", "--release", "--package", "image-proxy-host"])
+        .current_dir(project::root());
+    cargo
+}

@@ -1,0 +1,120 @@
+//! Running another program with its output in sight.
+
+use std::ffi::OsStr;
+use std::io::{BufRead as _, BufReader, Write};
+use std::process::{Command, ExitStatus, Stdio};
+
+use anyhow::Context as _;
+
+/// Runs `command` to its end, its output going where ours goes.
+///
+/// # Errors
+/// When it cannot be started, or does not succeed.
+pub fn run(command: &mut Command) -> anyhow::Result<()> {
+    let status = command
+        .status()
+        .with_context(|| format!("cannot start {}", program(command)))?;
+    anyhow::ensure!(status.success(), "`{}` failed: {status}", shown(command));
+    Ok(())
+}
+
+/// Runs `command` to its end, copies its standard output to `shown` while it runs, and hands each
+/// line of it to `on_line`.
+///
+/// # Errors
+/// When it cannot be started, or its output cannot be read or copied.
+pub fn run_observed(
+    command: &mut Command,
+    shown: &mut impl Write,
+    mut on_line: impl FnMut(&str),
+) -> anyhow::Result<ExitStatus> {
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start {}", program(command)))?;
+    if let Some(stdout) = child.stdout.take() {
+        let mut stdout = BufReader::new(stdout);
+        let mut line = Vec::new();
+        while stdout
+            .read_until(b'\n', &mut line)
+            .context("cannot read its output")?
+            > 0
+        {
+            shown
+                .write_all(&line)
+                .and_then(|()| shown.flush())
+                .context("cannot show its output")?;
+            on_line(String::from_utf8_lossy(&line).trim_end());
+            line.clear();
+        }
+    }
+    child.wait().context("cannot wait for its end")
+}
+
+/// `command` as one would type it: environment, program, arguments.
+pub fn shown(command: &Command) -> String {
+    let environment = command.get_envs().filter_map(|(name, value)| {
+        value.map(|value| format!("{}={}", name.display(), quoted(value)))
+    });
+    let words = std::iter::once(command.get_program())
+        .chain(command.get_args())
+        .map(quoted);
+    environment.chain(words).collect::<Vec<_>>().join(" ")
+}
+
+fn program(command: &Command) -> String {
+    command.get_program().display().to_string()
+}
+
+fn quoted(word: &OsStr) -> String {
+    let word = word.to_string_lossy();
+    let plain =
+        |character: char| character.is_ascii_alphanumeric() || "-_./:=,+".contains(character);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.into_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_shown_ready_to_be_pasted_into_a_shell() {
+        let mut command = Command::new("cargo");
+        command
+            .args(["test", "it's here"])
+            .env("RUSTFLAGS", "-L native=/usr/lib");
+
+        assert_eq!(
+            shown(&command),
+            r"RUSTFLAGS='-L native=/usr/lib' cargo test 'it'\''s here'"
+        );
+    }
+
+    #[test]
+    fn each_line_of_a_programs_output_is_observed_and_its_status_told() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo one; printf two; exit 3"]);
+        let (mut shown, mut lines) = (Vec::new(), Vec::new());
+
+        let status =
+            run_observed(&mut command, &mut shown, |line| lines.push(line.to_owned())).unwrap();
+
+        assert_eq!(shown, b"one\ntwo");
+        assert_eq!(lines, ["one", "two"]);
+        assert_eq!(status.code(), Some(3));
+    }
+
+    #[test]
+    fn a_program_that_does_not_exist_is_named() {
+        let error = run(&mut Command::new("no-such-program"))
+            .unwrap_err()
+            .to_string();
+
+        assert!(error.contains("no-such-program"), "{error}");
+    }
+}

@@ -1,0 +1,62 @@
+//! Where things are in this checkout.
+
+use std::path::{Path, PathBuf};
+
+/// The folder of the workspace's `Cargo.toml`.
+pub fn root() -> &'static Path {
+    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
+    xtask.parent().unwrap_or(xtask)
+}
+
+/// The component, as `spin.toml` names it.
+pub fn component() -> PathBuf {
+    root().join("target/wasm32-wasip2/release/image_proxy.wasm")
+}
+
+/// The program that runs `spin.toml` where no Spin is installed.
+pub fn host() -> PathBuf {
+    root().join("target/release/image-proxy-host")
+}
+
+/// The application manifest.
+pub fn manifest() -> PathBuf {
+    root().join("spin.toml")
+}
+
+/// The runtime configuration for local development.
+pub fn runtime_config() -> PathBuf {
+    root().join("runtime-config.toml")
+}
+
+/// The SQL files that make the metadata table.
+pub fn migrations() -> PathBuf {
+    root().join("migrations")
+}
+
+/// Where the host keeps its databases: Spin's own choice of place.
+pub fn state() -> PathBuf {
+    root().join(".spin")
+}
+
+/// The database that Spin gives a component as `default`.
+pub fn database() -> PathBuf {
+    state().join("sqlite_db.db")
+}
+
+/// Everything else that `up` makes, apart from the sample images.
+pub fn local_data() -> PathBuf {
+    root().join(".image-proxy")
+}
+
+/// Where `up` draws its sample images.
+pub fn sample_images() -> PathBuf {
+    root().join("examples/images")
+}
+
+/// `path` as a reader of the terminal would write it: relative to the checkout, where it lies within.
+pub fn shown(path: &Path) -> String {
+    path.strip_prefix(root())
+        .unwrap_or(path)
+        .display()
+        .to_string()
+}

@@ -1,0 +1,179 @@
+//! The steps, in the order in which they fail soonest.
+//!
+//! Every cargo command selects the whole workspace, whatever part of it runs: the selection decides
+//! the features that dependencies are compiled with, and this way each is compiled once.
+
+use std::process::Command;
+
+use crate::wasm_target::{Toolchain, cargo};
+use crate::{build, project};
+
+/// One step.
+pub struct Step {
+    /// What it shows to hold.
+    pub heading: &'static str,
+    /// How.
+    pub work: Work,
+}
+
+/// What a step does.
+pub enum Work {
+    /// Runs a command that has to succeed.
+    Run(Command),
+    /// As `Run`, but where its program is not installed, says this instead.
+    RunIfInstalled(Command, &'static str),
+    /// Nothing, for this reason.
+    Skip(&'static str),
+}
+
+/// All steps; `filter` selects black-box tests.
+pub fn all(toolchain: Toolchain, filter: Option<&str>) -> Vec<Step> {
+    let step = |heading, work| Step { heading, work };
+    vec![
+        step("formatting", Work::Run(formatting())),
+        step("lints", Work::Run(lints())),
+        step("lints of the component", lints_of_the_component(toolchain)),
+        step(
+            "licences and sources of dependencies",
+            Work::RunIfInstalled(
+                dependencies(),
+                "cargo-deny is not installed (cargo install --locked cargo-deny)",
+            ),
+        ),
+        step("unit tests", Work::Run(unit_tests())),
+        step(
+            "build of the component",
+            Work::Run(build::component_command(toolchain)),
+        ),
+        step("build of the host", Work::Run(host())),
+        step("black-box tests", Work::Run(black_box_tests(filter))),
+    ]
+}
+
+fn formatting() -> Command {
+    let mut cargo = cargo();
+    cargo.args(["fmt", "--all", "--check"]);
+    cargo
+}
+
+// `cargo clippy` would compile every dependency a second time, in check mode. As the compiler of the
+// workspace's own crates alone, clippy makes do with the dependencies that the build needs anyway.
+fn with_clippy(mut cargo: Command) -> Command {
+    cargo.env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver").env(
+        "CLIPPY_ARGS",
+        "-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__",
+    );
+    cargo
+}
+
+fn lints() -> Command {
+    let mut cargo = with_clippy(cargo());
+    cargo.args(["build", "--release", "--workspace", "--all-targets"]);
+    cargo
+}
+
+fn lints_of_the_component(toolchain: Toolchain) -> Work {
+    match toolchain {
+        Toolchain::Installed => {
+            let mut cargo = with_clippy(toolchain.cargo("build"));
+            cargo.args(["--release", "--package", "image-proxy", "--lib"]);
+            Work::Run(cargo)
+        }
+        Toolchain::Debian => Work::Skip("Debian's compiler for wasm comes without clippy"),
+    }
+}
+
+// Advisories need the network, so they are not part of this: `cargo deny check advisories`.
+fn dependencies() -> Command {
+    let mut deny = Command::new("cargo-deny");
+    deny.args(["--offline", "check", "bans", "licenses", "sources"]);
+    deny
+}
+
+fn unit_tests() -> Command {
+    let mut cargo = cargo();
+    cargo.args([
+        "test",
+        "--release",
+        "--workspace",
+        "--lib",
+        "--bins",
+        "--test",
+        "embedded_storage",
+        "--no-fail-fast",
+    ]);
+    cargo
+}
+
+fn host() -> Command {
+    let mut cargo = cargo();
+    cargo.args(["build", "--release", "--workspace", "--bins"]);
+    cargo
+}
+
+fn black_box_tests(filter: Option<&str>) -> Command {
+    let mut cargo = cargo();
+    cargo.env("IMAGE_PROXY_HOST", project::host()).args([
+        "test",
+        "--release",
+        "--workspace",
+        "--test",
+        "blackbox",
+    ]);
+    if let Some(filter) = filter {
+        cargo.args(["--", filter]);
+    }
+    cargo
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::shown;
+
+    fn command_of<'a>(steps: &'a [Step], heading: &str) -> Option<&'a Command> {
+        steps
+            .iter()
+            .find(|step| step.heading == heading)
+            .and_then(|step| match &step.work {
+                Work::Run(command) | Work::RunIfInstalled(command, _) => Some(command),
+                Work::Skip(_) => None,
+            })
+    }
+
+    #[test]
+    fn the_cheapest_check_comes_first_and_the_black_box_tests_last() {
+        let steps = all(Toolchain::Installed, None);
+
+        assert_eq!(steps.first().map(|step| step.heading), Some("formatting"));
+        assert_eq!(
+            steps.last().map(|step| step.heading),
+            Some("black-box tests")
+        );
+    }
+
+    #[test]
+    fn a_filter_reaches_the_black_box_tests_alone() {
+        let steps = all(Toolchain::Installed, Some("ranges"));
+
+        let filtered: Vec<_> = steps
+            .iter()
+            .filter(|step| {
+                command_of(&steps, step.heading)
+                    .is_some_and(|command| shown(command).contains("ranges"))
+            })
+            .map(|step| step.heading)
+            .collect();
+
+        assert_eq!(filtered, ["black-box tests"]);
+    }
+
+    #[test]
+    fn the_component_is_linted_where_clippy_knows_its_target() {
+        let lint =
+            |toolchain| command_of(&all(toolchain, None), "lints of the component").is_some();
+
+        assert!(lint(Toolchain::Installed));
+        assert!(!lint(Toolchain::Debian));
+    }
+}
