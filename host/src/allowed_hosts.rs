@@ -34,8 +34,7 @@ struct AllowedHost {
     /// `None`: any.
     scheme: Option<String>,
     host: HostPattern,
-    /// `None`: any.
-    ports: Option<Range<u32>>,
+    ports: Range<u32>,
 }
 
 #[derive(Debug)]
@@ -82,10 +81,7 @@ impl AllowedHosts {
                 .as_deref()
                 .is_none_or(|allowed| allowed == scheme)
                 && allowed.host.matches(&host)
-                && allowed
-                    .ports
-                    .as_ref()
-                    .is_none_or(|ports| ports.contains(&port.into()))
+                && allowed.ports.contains(&port.into())
         })
     }
 }
@@ -130,12 +126,13 @@ impl HostPattern {
         if host == "*" {
             return Some(Self::Any);
         }
-        let Some(domain) = host.strip_prefix("*.") else {
-            return Host::parse(host).ok().map(Self::Exact);
-        };
-        match Host::parse(domain).ok()? {
-            Host::Domain(domain) => Some(Self::Subdomain(format!(".{domain}"))),
-            _ => None,
+        let parsed = Host::parse(host.strip_prefix("*.").unwrap_or(host)).ok()?;
+        match (parsed, host.starts_with("*.")) {
+            // `url` takes an asterisk for a letter of a domain.
+            (Host::Domain(domain), _) if domain.contains('*') => None,
+            (Host::Domain(domain), true) => Some(Self::Subdomain(format!(".{domain}"))),
+            (_, true) => None,
+            (exact, false) => Some(Self::Exact(exact)),
         }
     }
 
@@ -149,18 +146,17 @@ impl HostPattern {
     }
 }
 
-/// The ports that `port` stands for, where an inner `None` is every port; `None` where it is invalid.
-fn parse_ports(port: &str, scheme: &str) -> Option<Option<Range<u32>>> {
+fn parse_ports(port: &str, scheme: &str) -> Option<Range<u32>> {
     let single = |port: u16| u32::from(port)..u32::from(port) + 1;
     match port {
-        "" => default_port(scheme).map(single).map(Some),
-        "*" => Some(None),
+        "" => default_port(scheme).map(single),
+        "*" => Some(0..1 << 16),
         _ => match port.split_once("..") {
             // Spin's ranges leave their end out.
-            Some((start, end)) => Some(Some(
-                start.parse::<u16>().ok()?.into()..end.parse::<u16>().ok()?.into(),
-            )),
-            None => port.parse().ok().map(single).map(Some),
+            Some((start, end)) => {
+                Some(start.parse::<u16>().ok()?.into()..end.parse::<u16>().ok()?.into())
+            }
+            None => port.parse().ok().map(single),
         },
     }
 }

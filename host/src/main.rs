@@ -7,6 +7,7 @@
 //! - [`capabilities`]: what components may use, one file each
 //! - [`engine`]: components compiled and instantiated
 //! - [`server`], [`handler`]: connections, and one request each
+//! - [`interrupts`]: the signals that end it
 
 use std::process::ExitCode;
 
@@ -16,6 +17,7 @@ mod allowed_hosts;
 mod capabilities;
 mod engine;
 mod handler;
+mod interrupts;
 mod manifest;
 mod routes;
 mod runtime_config;

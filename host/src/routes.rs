@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fmt, net::SocketAddr};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header::HOST};
 use routefinder::{Captures, Router};
 
-use crate::manifest::HttpTrigger;
+use crate::manifest::{Component, HttpTrigger};
 
 /// Paths under this prefix are answered by the host itself.
 pub const WELL_KNOWN_PREFIX: &str = "/.well-known/spin/";
@@ -33,8 +33,11 @@ impl Routes {
     /// Takes the routes of the manifest's triggers.
     ///
     /// # Errors
-    /// When a pattern is invalid, or given twice.
-    pub fn new(triggers: &[HttpTrigger]) -> Result<Self, Error> {
+    /// When a pattern is invalid or given twice, or its component is not among `components`.
+    pub fn new(
+        triggers: &[HttpTrigger],
+        components: &BTreeMap<String, Component>,
+    ) -> Result<Self, Error> {
         let mut router = Router::new();
         let mut seen = BTreeMap::new();
         for HttpTrigger {
@@ -44,6 +47,9 @@ impl Routes {
             let invalid = |reason: &str| Error(route.clone(), reason.to_owned());
             let pattern = route.strip_suffix('/').unwrap_or(route);
             let prefix = pattern.strip_suffix("/...").or(pattern.strip_suffix("/*"));
+            if !components.contains_key(component) {
+                return Err(invalid(&format!("there is no [component.{component}]")));
+            }
             if !route.starts_with('/') {
                 return Err(invalid("must begin with `/`"));
             }
@@ -164,7 +170,12 @@ mod tests {
         let trigger = |route: &&str| {
             toml::from_str(&format!("route = '{route}'\ncomponent = '{route}'")).unwrap()
         };
-        Routes::new(&patterns.iter().map(trigger).collect::<Vec<_>>())
+        let triggers: Vec<_> = patterns.iter().map(trigger).collect();
+        let component = |trigger: &HttpTrigger| {
+            let id = trigger.component.clone();
+            (id, toml::from_str("source = 'a.wasm'").unwrap())
+        };
+        Routes::new(&triggers, &triggers.iter().map(component).collect())
     }
 
     #[test]
@@ -229,6 +240,15 @@ mod tests {
                 "{name}"
             );
         }
+    }
+
+    #[test]
+    fn a_route_to_no_component_is_refused() {
+        let trigger = toml::from_str("route = '/...'\ncomponent = 'a'").unwrap();
+
+        let error = Routes::new(&[trigger], &BTreeMap::new()).unwrap_err();
+
+        assert_eq!(error.to_string(), "route `/...`: there is no [component.a]");
     }
 
     #[test]

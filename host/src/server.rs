@@ -18,13 +18,14 @@ use hyper_util::{
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::mpsc,
-    time::{sleep, timeout},
+    time::sleep,
 };
 use wasmtime_wasi_http::WasiBody;
 
 use crate::{
     engine::Compiled,
     handler::{self, InFlight},
+    interrupts::Interrupts,
     routes::{Routes, WELL_KNOWN_PREFIX},
 };
 
@@ -48,19 +49,15 @@ pub struct Application {
     pub components: BTreeMap<String, Compiled>,
 }
 
-/// Answers requests until `stop` is ready, then lets those in flight end.
-pub async fn serve(
-    listener: TcpListener,
-    application: Application,
-    stop: impl Future<Output = ()>,
-) {
+/// Answers requests until interrupted, then lets those in flight end, for a while or until
+/// interrupted again.
+pub async fn serve(listener: TcpListener, application: Application, mut interrupts: Interrupts) {
     let application = Arc::new(application);
     let connections = GracefulShutdown::new();
     let (in_flight, mut all_done) = mpsc::channel(1);
-    let mut stop = std::pin::pin!(stop);
     loop {
         let accepted = tokio::select! {
-            () = &mut stop => break,
+            () = interrupts.next() => break,
             accepted = listener.accept() => accepted,
         };
         match accepted {
@@ -77,11 +74,10 @@ pub async fn serve(
         // A component may work on after its response, to log it for example.
         all_done.recv().await;
     };
-    if timeout(GRACE, ended).await.is_err() {
-        eprintln!(
-            "Some requests did not end within {} s and were cut off",
-            GRACE.as_secs()
-        );
+    tokio::select! {
+        () = ended => {}
+        () = sleep(GRACE) => eprintln!("Some requests took longer than {} s and were cut off", GRACE.as_secs()),
+        () = interrupts.next() => {}
     }
 }
 

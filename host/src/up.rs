@@ -16,7 +16,8 @@ use crate::{
         outbound_http::OutboundHttp, sqlite::Sqlite, stdio::Stdio, variables::Variables,
     },
     engine::{Compiler, Grants, LargestMemory},
-    manifest::Manifest,
+    interrupts::Interrupts,
+    manifest::{Component, Manifest},
     routes::Routes,
     runtime_config::{RuntimeConfig, VariablesProvider},
     server::{self, Application},
@@ -88,18 +89,25 @@ impl Up {
         };
         let manifest = Manifest::read(&path)?;
         let in_manifest = || path.display().to_string();
-        let routes = Routes::new(&manifest.trigger.http).with_context(in_manifest)?;
-        let variables = Variables::new(self.resolve(&manifest).with_context(in_manifest)?);
+        let routes =
+            Routes::new(&manifest.trigger.http, &manifest.components).with_context(in_manifest)?;
+        let providers = self.providers()?;
+        let variables = variables::resolve(&manifest.variables, &providers, |name| {
+            std::env::var(name).ok()
+        });
+        let variables = Variables::new(variables.with_context(in_manifest)?);
         let listener = server::bind(self.listen).await?;
+        let interrupts = Interrupts::catch()?;
         let (application, largest_memory) = self.load(&path, manifest, routes, &variables)?;
 
         announce(&listener, &application)?;
-        server::serve(listener, application, interrupted()).await;
+        server::serve(listener, application, interrupts).await;
         println!("Largest component memory: {} bytes", largest_memory.bytes());
         Ok(())
     }
 
-    fn resolve(&self, manifest: &Manifest) -> anyhow::Result<BTreeMap<String, String>> {
+    /// Where variables get their values, first come first served, in Spin's order.
+    fn providers(&self) -> anyhow::Result<Vec<VariablesProvider>> {
         let mut from_command_line = BTreeMap::new();
         for source in &self.variables {
             from_command_line.extend(source.values()?);
@@ -113,10 +121,7 @@ impl Up {
         }];
         providers.extend(runtime_config.variables_providers);
         providers.push(VariablesProvider::Env { prefix: None });
-        let values = variables::resolve(&manifest.variables, &providers, |name| {
-            std::env::var(name).ok()
-        })?;
-        Ok(values)
+        Ok(providers)
     }
 
     fn load(
@@ -131,20 +136,12 @@ impl Up {
             .state_dir
             .clone()
             .unwrap_or_else(|| folder.join(".spin"));
-        let log_dir = match &self.log_dir {
-            Some(folder) if folder.as_os_str().is_empty() => None,
-            Some(folder) => Some(folder.clone()),
-            None => Some(state_dir.join("logs")),
-        };
-        let stdio = Stdio::new(log_dir.clone(), self.quiet)?;
+        let stdio = self.open_stdio(&state_dir)?;
+        let mut sqlite = self.open_sqlite(&state_dir)?;
         let outbound_http = OutboundHttp::new();
-        let mut sqlite = Sqlite::new(&state_dir);
-        for argument in &self.sqlite {
-            sqlite.run(argument)?;
-        }
-
         let compiler = Compiler::new()
             .map_err(|error| anyhow::anyhow!("the wasm engine cannot start: {error:#}"))?;
+
         let mut components = BTreeMap::new();
         for (id, component) in &manifest.components {
             let in_component = || format!("{}: [component.{id}]", path.display());
@@ -156,40 +153,49 @@ impl Up {
                     .grant(id, component, variables.values())
                     .with_context(in_component)?,
             };
-            components.insert(
-                id.clone(),
-                compiler.compile(&folder.join(&component.source), grants)?,
-            );
-        }
-        for route in routes
-            .iter()
-            .filter(|route| !components.contains_key(&route.component))
-        {
-            anyhow::bail!(
-                "{}: route `{route}`: there is no [component.{}]",
-                path.display(),
-                route.component
-            );
-        }
-
-        if let Some(folder) = log_dir {
-            eprintln!("Logging component stdio to {:?}", folder.join(""));
+            let source = folder.join(&component.source);
+            components.insert(id.clone(), compiler.compile(&source, grants)?);
         }
         if let Some(path) = sqlite.path_in_use() {
-            eprintln!("Storing default SQLite data to {path:?}.");
+            eprintln!("Storing default SQLite data to \"{}\".", path.display());
         }
+
+        let describe = |(id, component): (String, Component)| Some((id, component.description?));
         let application = Application {
             name: manifest.application.name,
             version: manifest.application.version,
             descriptions: manifest
                 .components
                 .into_iter()
-                .filter_map(|(id, component)| Some((id, component.description?)))
+                .filter_map(describe)
                 .collect(),
             routes,
             components,
         };
         Ok((application, compiler.largest_memory()))
+    }
+
+    fn open_stdio(&self, state_dir: &Path) -> anyhow::Result<Stdio> {
+        let log_dir = match &self.log_dir {
+            Some(folder) if folder.as_os_str().is_empty() => None,
+            Some(folder) => Some(folder.clone()),
+            None => Some(state_dir.join("logs")),
+        };
+        if let Some(folder) = &log_dir {
+            eprintln!(
+                "Logging component stdio to \"{}\"",
+                folder.join("").display()
+            );
+        }
+        Ok(Stdio::new(log_dir, self.quiet)?)
+    }
+
+    fn open_sqlite(&self, state_dir: &Path) -> anyhow::Result<Sqlite> {
+        let mut sqlite = Sqlite::new(state_dir);
+        for argument in &self.sqlite {
+            sqlite.run(argument)?;
+        }
+        Ok(sqlite)
     }
 }
 
@@ -206,20 +212,4 @@ fn announce(listener: &TcpListener, application: &Application) -> anyhow::Result
     }
     out.flush()?;
     Ok(())
-}
-
-/// Ready at Ctrl-C or SIGTERM.
-async fn interrupted() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
-    }
-    let _ = tokio::signal::ctrl_c().await;
 }

@@ -35,7 +35,7 @@ use crate::{
 };
 
 /// Every limit that a component does not set itself, as in Spin.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
+const DEFAULT_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// One pool of connections for the whole application.
 pub struct OutboundHttp {

@@ -166,11 +166,7 @@ impl Database {
     fn query(&self, statement: &str, parameters: Vec<Value>) -> rusqlite::Result<QueryResult> {
         self.with(|connection| {
             let mut statement = connection.prepare_cached(statement)?;
-            let columns: Vec<_> = statement
-                .column_names()
-                .into_iter()
-                .map(str::to_owned)
-                .collect();
+            let columns: Vec<_> = statement.column_names().map(str::to_owned).collect();
             let rows = statement
                 .query_map(
                     params_from_iter(parameters.into_iter().map(to_sql)),
