@@ -13,15 +13,15 @@ use crate::template;
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// Its template cannot be expanded.
-    #[error("{0}")]
+    #[error("allowed_outbound_hosts")]
     Template(#[from] template::Error),
     /// It is not of the form.
     #[error(
-        "`{0}` must be SCHEME://HOST[:PORT], for example https://example.org or http://*.example.org:*: {1}"
+        "allowed_outbound_hosts: `{0}` must be SCHEME://HOST[:PORT], for example https://example.org or http://*.example.org:*: {1}"
     )]
     Malformed(String, &'static str),
     /// Spin has it and this host does not.
-    #[error("`{0}`: {1} are not implemented by this host")]
+    #[error("allowed_outbound_hosts: `{0}`: {1} are not implemented by this host")]
     NotImplemented(String, &'static str),
 }
 

@@ -30,7 +30,7 @@ pub enum Error {
     #[error("{}: no such file: build the component with `cargo xtask build`", .0.display())]
     NotBuilt(PathBuf),
     /// The file is no component that this host can run.
-    #[error("{}: {reason}", path.display())]
+    #[error("{}: not a component that this host can run: {reason}", path.display())]
     Unusable {
         /// The file.
         path: PathBuf,

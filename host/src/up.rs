@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
     io::Write,
     net::{Ipv4Addr, SocketAddr, ToSocketAddrs},
     path::{Path, PathBuf},
@@ -45,7 +46,7 @@ pub struct Up {
 
     /// Folder for the components' output; empty for none [default: logs in the state folder]
     #[arg(short = 'L', long, value_name = "FOLDER", env = "SPIN_LOG_DIR")]
-    log_dir: Option<PathBuf>,
+    log_dir: Option<OsString>,
 
     /// Do not show the components' output
     #[arg(short, long)]
@@ -56,10 +57,7 @@ pub struct Up {
     sqlite: Vec<String>,
 
     /// Value of an application variable; may be repeated
-    #[arg(
-        long = "variable",
-        value_name = "NAME=VALUE | NAME=@FILE | @FILE.json | @FILE.toml"
-    )]
+    #[arg(long = "variable", value_name = "NAME=VALUE | NAME=@FILE")]
     variables: Vec<variables::Source>,
 }
 
@@ -97,9 +95,8 @@ impl Up {
         });
         let variables = Variables::new(variables.with_context(in_manifest)?);
         let listener = server::bind(self.listen).await?;
-        let interrupts = Interrupts::catch()?;
         let (application, largest_memory) = self.load(&path, manifest, routes, &variables)?;
-
+        let interrupts = Interrupts::catch()?;
         announce(&listener, &application)?;
         server::serve(listener, application, interrupts).await;
         println!("Largest component memory: {} bytes", largest_memory.bytes());
@@ -108,16 +105,13 @@ impl Up {
 
     /// Where variables get their values, first come first served, in Spin's order.
     fn providers(&self) -> anyhow::Result<Vec<VariablesProvider>> {
-        let mut from_command_line = BTreeMap::new();
-        for source in &self.variables {
-            from_command_line.extend(source.values()?);
-        }
+        let from_command_line = self.variables.iter().map(variables::Source::read);
         let runtime_config = match &self.runtime_config_file {
             Some(path) => RuntimeConfig::read(path)?,
             None => RuntimeConfig::default(),
         };
         let mut providers = vec![VariablesProvider::Static {
-            values: from_command_line,
+            values: from_command_line.collect::<Result<_, _>>()?,
         }];
         providers.extend(runtime_config.variables_providers);
         providers.push(VariablesProvider::Env { prefix: None });
@@ -156,6 +150,12 @@ impl Up {
             let source = folder.join(&component.source);
             components.insert(id.clone(), compiler.compile(&source, grants)?);
         }
+        if let Some(folder) = stdio.log_dir() {
+            eprintln!(
+                "Logging component stdio to \"{}\"",
+                folder.join("").display()
+            );
+        }
         if let Some(path) = sqlite.path_in_use() {
             eprintln!("Storing default SQLite data to \"{}\".", path.display());
         }
@@ -177,16 +177,10 @@ impl Up {
 
     fn open_stdio(&self, state_dir: &Path) -> anyhow::Result<Stdio> {
         let log_dir = match &self.log_dir {
-            Some(folder) if folder.as_os_str().is_empty() => None,
-            Some(folder) => Some(folder.clone()),
+            Some(folder) if folder.is_empty() => None,
+            Some(folder) => Some(folder.into()),
             None => Some(state_dir.join("logs")),
         };
-        if let Some(folder) = &log_dir {
-            eprintln!(
-                "Logging component stdio to \"{}\"",
-                folder.join("").display()
-            );
-        }
         Ok(Stdio::new(log_dir, self.quiet)?)
     }
 

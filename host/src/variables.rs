@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, path::PathBuf, str::FromStr};
 use crate::{
     manifest::Variable,
     runtime_config::{Secret, VariablesProvider},
+    template,
 };
 
 /// What the environment variables of the built-in provider begin with.
@@ -22,14 +23,18 @@ pub enum Error {
     /// Neither or both of `required` and `default` are given.
     #[error("variable `{0}` must be `required = true` or have a `default`, and not both")]
     Ambiguous(String),
+    /// The template of a component's variable cannot be expanded.
+    #[error("variable `{0}`")]
+    Template(String, #[source] template::Error),
+    /// The file of a `--variable NAME=@FILE` cannot be read.
+    #[error("--variable {0}: {1}")]
+    File(String, String),
     /// Required, and no provider has them.
-    #[error("no value for {}: set {}, or give `--variable NAME=VALUE` or `--runtime-config-file FILE`",
-        list(.0, |name| format!("the required variable `{name}`")), list(.0, |name| format!("{}=...", environment_name(None, name))))]
+    #[error(
+        "required variables have no value: set {}, or give `--variable NAME=VALUE` or `--runtime-config-file FILE`",
+        .0.iter().map(|name| environment_name(None, name) + "=...").collect::<Vec<_>>().join(", ")
+    )]
     Missing(Vec<String>),
-}
-
-fn list(names: &[String], show: impl Fn(&String) -> String) -> String {
-    names.iter().map(show).collect::<Vec<_>>().join(", ")
 }
 
 /// Gives each variable its value: the first that a provider has, or its default.
@@ -98,28 +103,17 @@ pub fn check_name(name: &str) -> Result<(), &'static str> {
 pub enum Source {
     /// `NAME=VALUE`
     Value(String, Secret),
-    /// `NAME=@FILE`
+    /// `NAME=@FILE`: the value is what the file holds.
     File(String, PathBuf),
-    /// `@FILE.json`: an object of strings.
-    Json(PathBuf),
-    /// `@FILE.toml`: a table of strings.
-    Toml(PathBuf),
 }
 
 impl FromStr for Source {
     type Err = &'static str;
 
     fn from_str(argument: &str) -> Result<Self, Self::Err> {
-        if let Some(path) = argument.strip_prefix('@').map(PathBuf::from) {
-            return match path.extension().and_then(|extension| extension.to_str()) {
-                Some("json") => Ok(Self::Json(path)),
-                Some("toml") => Ok(Self::Toml(path)),
-                _ => Err("a file of variables must end in .json or .toml"),
-            };
-        }
         let (name, value) = argument
             .split_once('=')
-            .ok_or("must be NAME=VALUE or @FILE")?;
+            .ok_or("must be NAME=VALUE or NAME=@FILE")?;
         Ok(match value.strip_prefix('@') {
             Some(path) => Self::File(name.to_owned(), path.into()),
             None => Self::Value(name.to_owned(), Secret(value.to_owned())),
@@ -128,32 +122,17 @@ impl FromStr for Source {
 }
 
 impl Source {
-    /// The variables that this source has, by name.
+    /// The variable's name and its value.
     ///
     /// # Errors
-    /// When its file cannot be read or parsed.
-    pub fn values(&self) -> anyhow::Result<BTreeMap<String, Secret>> {
-        let read = |path: &PathBuf| {
-            std::fs::read_to_string(path)
-                .map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))
-        };
-        Ok(match self {
-            Self::Value(name, value) => BTreeMap::from([(name.clone(), value.clone())]),
-            Self::File(name, path) => BTreeMap::from([(name.clone(), Secret(read(path)?))]),
-            Self::Json(path) => serde_json::from_str::<BTreeMap<String, String>>(&read(path)?)
-                // serde_json's message for a wrong type would quote the value.
-                .map_err(|error| {
-                    anyhow::anyhow!(
-                        "{}:{}: must be a JSON object of strings",
-                        path.display(),
-                        error.line()
-                    )
-                })?
-                .into_iter()
-                .map(|(name, value)| (name, Secret(value)))
-                .collect(),
-            Self::Toml(path) => crate::toml_file::read(path, &[])?,
-        })
+    /// When the file cannot be read.
+    pub fn read(&self) -> Result<(String, Secret), Error> {
+        match self {
+            Self::Value(name, value) => Ok((name.clone(), value.clone())),
+            Self::File(name, path) => std::fs::read_to_string(path)
+                .map(|value| (name.clone(), Secret(value)))
+                .map_err(|error| Error::File(name.clone(), format!("{}: {error}", path.display()))),
+        }
     }
 }
 
@@ -223,10 +202,12 @@ mod tests {
 
         assert_eq!(
             error,
-            Err("no value for the required variable `s3_bucket`, the required variable `s3_endpoint`: set \
-                 SPIN_VARIABLE_S3_BUCKET=..., SPIN_VARIABLE_S3_ENDPOINT=..., or give `--variable NAME=VALUE` or \
+            Err(
+                "required variables have no value: set SPIN_VARIABLE_S3_BUCKET=..., \
+                 SPIN_VARIABLE_S3_ENDPOINT=..., or give `--variable NAME=VALUE` or \
                  `--runtime-config-file FILE`"
-                .to_owned())
+                    .to_owned()
+            )
         );
     }
 
@@ -260,9 +241,6 @@ mod tests {
         assert!(
             matches!("a=@b".parse(), Ok(Source::File(name, path)) if name == "a" && path == *"b")
         );
-        assert!(matches!("@a.json".parse(), Ok(Source::Json(_))));
-        assert!(matches!("@a.toml".parse(), Ok(Source::Toml(_))));
-        assert!("@a.yaml".parse::<Source>().is_err());
         assert!("a".parse::<Source>().is_err());
     }
 }

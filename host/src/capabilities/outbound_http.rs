@@ -13,16 +13,10 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response, Uri};
 use http_body_util::BodyExt;
-use hyper::{
-    body::{Body, Frame, Incoming, SizeHint},
-    rt::{Read, Write},
-};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
-    client::legacy::{
-        Client,
-        connect::{Connection, HttpConnector},
-    },
+    client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
 use tokio::time::{Instant, Sleep, sleep, timeout};
@@ -183,10 +177,7 @@ enum ConnectFailure {
     Refused,
 }
 
-impl Service<Uri> for TimedConnector
-where
-    <HttpConnector as Service<Uri>>::Response: Read + Write + Connection + Unpin + Send,
-{
+impl Service<Uri> for TimedConnector {
     type Response = <HttpConnector as Service<Uri>>::Response;
     type Error = ConnectFailure;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, ConnectFailure>> + Send>>;

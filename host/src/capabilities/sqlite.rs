@@ -40,7 +40,7 @@ pub enum OpenError {
     #[error("sqlite_databases: there is no database `{0}`: this host has only `{DEFAULT}`")]
     NoSuchDatabase(String),
     /// The folder cannot be made.
-    #[error("{}: {source}", path.display())]
+    #[error("{}", path.display())]
     Folder {
         /// The folder.
         path: PathBuf,
@@ -48,7 +48,7 @@ pub enum OpenError {
         source: std::io::Error,
     },
     /// The file is no database, or cannot be opened.
-    #[error("{}: {source}", path.display())]
+    #[error("{}", path.display())]
     Database {
         /// The file.
         path: PathBuf,

@@ -42,6 +42,11 @@ impl Stdio {
         Ok(Self { log_dir, quiet })
     }
 
+    /// The folder of the files, if there are any.
+    pub fn log_dir(&self) -> Option<&Path> {
+        self.log_dir.as_deref()
+    }
+
     /// The output of the component with this id.
     ///
     /// # Errors

@@ -4,26 +4,15 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use wasmtime::component::{HasSelf, Linker};
 
-use super::bindings::fermyon::spin::variables::{Error, Host, add_to_linker};
+use super::bindings::fermyon::spin::variables::{Error as GuestError, Host, add_to_linker};
 use crate::{
     manifest::Component,
     template,
-    variables::{self, check_name},
+    variables::{Error, check_name},
 };
 
 /// The application's variables.
 pub struct Variables(BTreeMap<String, String>);
-
-/// Why a component's variables have no values.
-#[derive(Debug, thiserror::Error)]
-pub enum GrantError {
-    /// The name breaks Spin's rules.
-    #[error(transparent)]
-    InvalidName(variables::Error),
-    /// The value's template cannot be expanded.
-    #[error("variable `{0}`: {1}")]
-    Template(String, #[source] template::Error),
-}
 
 impl Variables {
     /// Takes the values of the application's variables.
@@ -40,14 +29,12 @@ impl Variables {
     ///
     /// # Errors
     /// When a name or a template is invalid.
-    pub fn grant(&self, component: &Component) -> Result<Instance, GrantError> {
+    pub fn grant(&self, component: &Component) -> Result<Instance, Error> {
         let mut values = BTreeMap::new();
         for (name, template) in &component.variables {
-            check_name(name).map_err(|reason| {
-                GrantError::InvalidName(variables::Error::InvalidName(name.clone(), reason))
-            })?;
+            check_name(name).map_err(|reason| Error::InvalidName(name.clone(), reason))?;
             let value = template::expand(template, &self.0)
-                .map_err(|error| GrantError::Template(name.clone(), error))?;
+                .map_err(|error| Error::Template(name.clone(), error))?;
             values.insert(name.clone(), value);
         }
         Ok(Instance(Arc::new(values)))
@@ -72,10 +59,11 @@ impl Instance {
 }
 
 impl Host for Instance {
-    async fn get(&mut self, name: String) -> Result<String, Error> {
-        check_name(&name).map_err(|reason| Error::InvalidName(format!("{name:?}: {reason}")))?;
+    async fn get(&mut self, name: String) -> Result<String, GuestError> {
+        check_name(&name)
+            .map_err(|reason| GuestError::InvalidName(format!("{name:?}: {reason}")))?;
         self.0.get(&name).cloned().ok_or_else(|| {
-            Error::Undefined(format!(
+            GuestError::Undefined(format!(
                 "the manifest gives the component no variable {name:?}"
             ))
         })
