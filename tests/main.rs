@@ -1,1 +1,17 @@
-//! skeleton
+//! What the outside sees of a running app: HTTP in, HTTP out, and one log line.
+//!
+//! The tests know a manifest, a `.wasm` and a program that runs them, nothing of the code behind.
+//! `cargo xtask test` builds all three and runs this; each test starts an app of its own.
+
+mod harness;
+
+mod component;
+mod configuration;
+mod host;
+mod memory;
+mod metadata;
+mod request_log;
+mod routing;
+mod serving;
+mod specification;
+mod storage_failures;

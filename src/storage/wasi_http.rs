@@ -3,11 +3,13 @@
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use wasi::clocks::monotonic_clock;
 use wasi::http::outgoing_handler;
 use wasi::http::types::{
     ErrorCode, Fields, IncomingBody, IncomingResponse, Method, OutgoingRequest, RequestOptions,
     Scheme,
 };
+use wasi::io::poll::poll;
 use wasi::io::streams::InputStream;
 
 use super::s3::{StorageRequest, StorageResponse, Transport};
@@ -15,7 +17,9 @@ use crate::config::{Endpoint, StorageConfig, Timeouts};
 use crate::error::TransportError;
 
 /// Enough for S3's error documents, which name the cause in their first line.
-const ERROR_DOCUMENT_BYTES: u64 = 4096;
+const ERROR_DOCUMENT_BYTES: usize = 4096;
+/// An explanation is not worth more than a second of the client's time.
+const ERROR_DOCUMENT_NANOSECONDS: u64 = 1_000_000_000;
 
 /// Sends requests to the configured endpoint through the host.
 pub struct WasiHttp<'a> {
@@ -60,10 +64,14 @@ impl Transport for WasiHttp<'_> {
     }
 
     fn read_error_document(&self, body: ResponseBody) -> String {
+        let deadline = monotonic_clock::subscribe_duration(ERROR_DOCUMENT_NANOSECONDS);
         let mut document = Vec::new();
-        while let Some(missing) = ERROR_DOCUMENT_BYTES.checked_sub(document.len() as u64) {
-            match body.stream.blocking_read(missing) {
-                Ok(bytes) if missing > 0 => document.extend(bytes),
+        while document.len() < ERROR_DOCUMENT_BYTES {
+            poll(&[&body.stream.subscribe(), &deadline]);
+            let missing = ERROR_DOCUMENT_BYTES - document.len();
+            match body.stream.read(missing as u64) {
+                Ok(bytes) if !bytes.is_empty() => document.extend(bytes),
+                Ok(_) if !deadline.ready() => {}
                 _ => break,
             }
         }

@@ -1,0 +1,286 @@
+//! A running app, started as an operator would: a manifest, a runtime configuration, a command.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+
+use tempfile::TempDir;
+
+use super::database::Database;
+use super::images::TestImage;
+use super::response::{self, Download, Response};
+use super::secrecy::Secrets;
+use super::storage::{Credentials, Storage};
+use super::{root, wait_for};
+
+/// What an app is started with; everything has a value that works.
+pub struct Launch {
+    folder: TempDir,
+    manifest: PathBuf,
+    variables: BTreeMap<String, String>,
+    environment: Vec<(String, String)>,
+    secrets: Secrets,
+}
+
+/// An app that runs; it ends with the test.
+pub struct App {
+    address: String,
+    process: Child,
+    output: Option<JoinHandle<Vec<String>>>,
+    state: TempDir,
+    secrets: Secrets,
+}
+
+impl Launch {
+    /// An app on this storage.
+    pub fn on(storage: &Storage) -> Self {
+        Self::new(&storage.endpoint(), &storage.bucket, &storage.credentials)
+    }
+
+    /// An app on whatever answers at `endpoint`.
+    pub fn new(endpoint: &str, bucket: &str, credentials: &Credentials) -> Self {
+        let variables = [
+            ("s3_endpoint", endpoint),
+            ("s3_bucket", bucket),
+            ("s3_access_key_id", &credentials.access_key_id),
+            ("s3_secret_access_key", &credentials.secret_access_key),
+        ];
+        let mut secrets = Secrets::default();
+        secrets.add(variables.iter().map(|(_, value)| *value));
+        secrets.add(endpoint.strip_prefix("http://"));
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            manifest: root().join("spin.toml"),
+            variables: variables
+                .map(|(name, value)| (name.into(), value.into()))
+                .into(),
+            environment: Vec::new(),
+            secrets,
+        }
+    }
+
+    /// With this value of a variable.
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.insert(name.into(), value.into());
+        self
+    }
+
+    /// Without a variable that has a value by default.
+    pub fn without_variable(mut self, name: &str) -> Self {
+        self.variables.remove(name);
+        self
+    }
+
+    /// With this variable of the process's environment.
+    pub fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    /// With the manifest's text changed.
+    pub fn manifest(mut self, change: impl FnOnce(String) -> String) -> Self {
+        let text = std::fs::read_to_string(root().join("spin.toml")).unwrap();
+        let source = "target/wasm32-wasip2/release/image_proxy.wasm";
+        let absolute = super::wasm().display().to_string();
+        self.manifest = self.folder.path().join("spin.toml");
+        std::fs::write(&self.manifest, change(text.replace(source, &absolute))).unwrap();
+        self
+    }
+
+    /// Starts it and waits until it listens.
+    pub fn start(self) -> App {
+        let mut process = self.command().spawn().unwrap();
+        let (address, listening) = mpsc::channel();
+        let output = collect_lines(process.stdout.take().unwrap(), move |line| {
+            if let Some(origin) = line.strip_prefix("Serving http://") {
+                let _ = address.send(origin.to_owned());
+            }
+        });
+        // Read all the while, so that the app never waits for its reader.
+        let errors = collect_lines(process.stderr.take().unwrap(), |_| {});
+        let Ok(address) = listening.recv() else {
+            panic!("the app ended: {}", errors.join().unwrap().join("\n"));
+        };
+        App {
+            address,
+            process,
+            output: Some(output),
+            state: self.folder,
+            secrets: self.secrets,
+        }
+    }
+
+    /// Starts it, expecting that it gives up, and tells what it says on stderr.
+    pub fn fail(self) -> (ExitStatus, String) {
+        let output = self.command().output().unwrap();
+        (output.status, String::from_utf8(output.stderr).unwrap())
+    }
+
+    /// With another listening address than a free one.
+    pub fn command_listening(&self, listen: &str) -> Command {
+        let runtime_config = self.folder.path().join("runtime-config.toml");
+        std::fs::write(&runtime_config, self.runtime_config()).unwrap();
+        prepare_database(self.folder.path());
+        let mut command = Command::new(host_program());
+        command
+            .arg("up")
+            .arg("--from")
+            .arg(&self.manifest)
+            .arg("--runtime-config-file")
+            .arg(runtime_config)
+            .arg("--state-dir")
+            .arg(self.folder.path().join("state"))
+            .args(["--listen", listen])
+            .envs(self.environment.iter().cloned())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    fn command(&self) -> Command {
+        self.command_listening("127.0.0.1:0")
+    }
+
+    fn runtime_config(&self) -> String {
+        let mut text = String::from(
+            "[[variables_provider]]\ntype = \"static\"\n[variables_provider.values]\n",
+        );
+        for (name, value) in &self.variables {
+            writeln!(text, "{name} = {}", toml::Value::from(value.as_str())).unwrap();
+        }
+        text
+    }
+}
+
+impl App {
+    /// An app on this storage, with the settings' defaults.
+    pub fn start(storage: &Storage) -> Self {
+        Launch::on(storage).start()
+    }
+
+    /// The operating system's number of the process.
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// The metadata database.
+    pub fn database(&self) -> Database {
+        Database::open(self.state.path())
+    }
+
+    /// Uploads an image and writes its record.
+    pub fn import(&self, storage: &Storage, image: &TestImage) {
+        storage.put(&image.key, &image.bytes);
+        self.database().insert(image);
+    }
+
+    /// `GET` of a path, not followed anywhere.
+    pub fn get(&self, path: &str) -> Response {
+        self.request("GET", path)
+    }
+
+    /// One request.
+    pub fn request(&self, method: &str, path: &str) -> Response {
+        self.request_with(method, path, &[])
+    }
+
+    /// One request with these header fields. No answer may show a secret.
+    pub fn request_with(&self, method: &str, path: &str, fields: &[(&str, &str)]) -> Response {
+        let mut request = http::Request::builder()
+            .method(method)
+            .uri(format!("http://{}{path}", self.address));
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        let response = response::send(request.body(()).unwrap());
+        self.secrets.assert_absent_from(&response);
+        response
+    }
+
+    /// `GET` of a path whose body is read bit by bit.
+    pub fn open(&self, path: &str) -> Download {
+        Download::open(&format!("http://{}{path}", self.address))
+    }
+
+    /// The log's entries, once there are this many.
+    pub fn log(&self, entries: usize) -> Vec<serde_json::Value> {
+        let path = self.state.path().join("state/logs/image-proxy_stderr.txt");
+        wait_for("the log", || {
+            let text = std::fs::read_to_string(&path).unwrap_or_default();
+            let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+            let lines: Vec<_> = whole
+                .lines()
+                .filter_map(|line| serde_json::from_str(line).ok())
+                .collect();
+            (lines.len() >= entries).then_some(lines)
+        })
+    }
+
+    /// The private cause of the only request that was made.
+    pub fn cause(&self) -> String {
+        let log = self.log(1);
+        log[0]["cause"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Asks it to end as Ctrl-C does, and tells how it ended and what it said on stdout.
+    pub fn interrupt(mut self) -> (ExitStatus, Vec<String>) {
+        signal(&self.process, "INT");
+        let status = wait_for("the app's end", || self.process.try_wait().unwrap());
+        let output = self.output.take().unwrap();
+        (status, output.join().unwrap())
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        if let Ok(None) = self.process.try_wait() {
+            signal(&self.process, "TERM");
+            wait_for("the app's end", || self.process.try_wait().unwrap());
+        }
+    }
+}
+
+fn signal(process: &Child, name: &str) {
+    let status = Command::new("kill")
+        .args([&format!("-{name}"), &process.id().to_string()])
+        .status();
+    assert!(
+        status.is_ok_and(|status| status.success()),
+        "the app is gone"
+    );
+}
+
+/// The program that runs the manifest: `IMAGE_PROXY_HOST`, or what `cargo xtask build` makes.
+pub fn host_program() -> PathBuf {
+    let program = std::env::var_os("IMAGE_PROXY_HOST").map_or_else(
+        || root().join("target/release/image-proxy-host"),
+        PathBuf::from,
+    );
+    assert!(
+        program.exists(),
+        "{} is missing: run `cargo xtask test`",
+        program.display()
+    );
+    program
+}
+
+fn prepare_database(folder: &Path) {
+    std::fs::create_dir_all(folder.join("state")).unwrap();
+    Database::create(folder);
+}
+
+/// Reads to the end; `each` sees every line as it comes.
+fn collect_lines(
+    source: impl Read + Send + 'static,
+    each: impl Fn(&str) + Send + 'static,
+) -> JoinHandle<Vec<String>> {
+    std::thread::spawn(move || {
+        let lines = BufReader::new(source).lines().map_while(Result::ok);
+        lines.inspect(|line| each(line)).collect()
+    })
+}

@@ -1,0 +1,135 @@
+//! An HTTP exchange, seen by a client that trusts nobody.
+
+use std::io::Read;
+use std::sync::LazyLock;
+
+use http::{HeaderMap, Request, StatusCode};
+
+/// A whole answer.
+#[derive(Debug)]
+pub struct Response {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Body,
+}
+
+/// What came after the head.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Body {
+    /// As much as the head promised.
+    Whole(Vec<u8>),
+    /// Less, and the client was told so by the connection's end.
+    Broken(Vec<u8>),
+}
+
+/// A connection for each request, no redirects, statuses are no errors.
+static CLIENT: LazyLock<ureq::Agent> = LazyLock::new(|| {
+    ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_idle_connections(0)
+        .allow_non_standard_methods(true)
+        .proxy(None)
+        .user_agent("")
+        .accept("")
+        .timeout_global(Some(super::PATIENCE * 4))
+        .build()
+        .into()
+});
+
+/// Sends and reads to the end.
+pub fn send(request: Request<impl ureq::AsSendBody>) -> Response {
+    let (head, body) = CLIENT.run(request).unwrap().into_parts();
+    let mut bytes = Vec::new();
+    let outcome = body
+        .into_with_config()
+        .limit(u64::MAX)
+        .reader()
+        .read_to_end(&mut bytes);
+    Response {
+        status: head.status,
+        headers: head.headers,
+        body: match outcome {
+            Ok(_) => Body::Whole(bytes),
+            Err(_) => Body::Broken(bytes),
+        },
+    }
+}
+
+/// An answer that has begun.
+pub struct Download {
+    reader: ureq::BodyReader<'static>,
+    read: u64,
+}
+
+impl Download {
+    /// Waits for the head.
+    pub fn open(url: &str) -> Self {
+        let body = CLIENT.get(url).call().unwrap().into_body();
+        let reader = body.into_with_config().limit(u64::MAX).reader();
+        Self { reader, read: 0 }
+    }
+
+    /// Waits for the first bytes.
+    pub fn read_some(&mut self) {
+        let mut buffer = [0; 1024];
+        self.read += self.reader.read(&mut buffer).unwrap() as u64;
+    }
+
+    /// All bytes that came, once the transfer has succeeded.
+    pub fn count(mut self) -> u64 {
+        self.read + std::io::copy(&mut self.reader, &mut std::io::sink()).unwrap()
+    }
+}
+
+impl Response {
+    /// The body of a transfer that succeeded.
+    pub fn bytes(&self) -> &[u8] {
+        match &self.body {
+            Body::Whole(bytes) => bytes,
+            Body::Broken(bytes) => panic!("the transfer failed after {} bytes", bytes.len()),
+        }
+    }
+
+    /// All header fields but `Date` and `Connection`, which are the HTTP server's, sorted by name.
+    pub fn fields(&self) -> Vec<(&str, &str)> {
+        let mut fields: Vec<_> = self
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.to_str().unwrap()))
+            .filter(|(name, _)| !matches!(*name, "date" | "connection"))
+            .collect();
+        fields.sort_unstable();
+        fields
+    }
+
+    /// Asserts that this is a failure in the contract's shape, and nothing else.
+    #[track_caller]
+    pub fn assert_error(&self, status: u16, detail: &str, code: &str) {
+        let body: serde_json::Value = serde_json::from_slice(self.bytes()).unwrap();
+        assert_eq!(body, serde_json::json!({"detail": detail, "code": code}));
+        assert_eq!(self.status, status);
+        let length = self.bytes().len().to_string();
+        let mut expected = vec![
+            ("cache-control", "no-store"),
+            ("content-length", length.as_str()),
+            ("content-type", "application/json"),
+        ];
+        if status == 405 {
+            expected.insert(0, ("allow", "GET"));
+        }
+        assert_eq!(self.fields(), expected);
+    }
+
+    /// Asserts the one answer for everything that storage does wrong before the first byte.
+    #[track_caller]
+    pub fn assert_storage_error(&self) {
+        self.assert_error(500, "Failed to retrieve image content", "storage_error");
+    }
+
+    /// Asserts the one answer for a record that cannot be read or used.
+    #[track_caller]
+    pub fn assert_metadata_error(&self) {
+        self.assert_error(500, "Failed to retrieve image metadata", "metadata_error");
+    }
+}

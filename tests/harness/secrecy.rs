@@ -1,0 +1,82 @@
+//! What no answer may show, whatever a test is about.
+
+use super::response::{Body, Response};
+
+/// Words of this app's own that stay behind it.
+#[derive(Default)]
+pub struct Secrets(Vec<String>);
+
+/// Words of storage, databases, files and panics that no app shows.
+const NEVER: [&str; 16] = [
+    "AWS4-HMAC",
+    "X-Amz",
+    "<Error",
+    "<Code>",
+    "NoSuch",
+    "AccessDenied",
+    "Signature",
+    "RequestId",
+    "SELECT ",
+    "sqlite",
+    ".spin",
+    "s3_",
+    "panicked",
+    "RUST_BACKTRACE",
+    "private/",
+    "wasm",
+];
+
+/// Longest body that is searched: failures are short, and an image's own bytes are no secret.
+const SEARCHED_BYTES: usize = 64 * 1024;
+
+impl Secrets {
+    /// These must stay secret too.
+    pub fn add<'a>(&mut self, words: impl IntoIterator<Item = &'a str>) {
+        self.0.extend(words.into_iter().map(str::to_owned));
+    }
+
+    /// Searches head and body.
+    #[track_caller]
+    pub fn assert_absent_from(&self, response: &Response) {
+        let (Body::Whole(body) | Body::Broken(body)) = &response.body;
+        let searched = &body[..body.len().min(SEARCHED_BYTES)];
+        let text = format!(
+            "{:?}\n{}",
+            response.headers,
+            String::from_utf8_lossy(searched)
+        )
+        .to_lowercase();
+        let words = self.0.iter().map(String::as_str).chain(NEVER);
+        for word in words.filter(|word| !word.is_empty()) {
+            assert!(
+                !text.contains(&word.to_lowercase()),
+                "{word:?} shows in {text}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_answer_of_the_suite_is_searched_for_what_must_stay_private() {
+    let leaking = |header: &'static str, body: &str| Response {
+        status: http::StatusCode::OK,
+        headers: [(http::header::SERVER, http::HeaderValue::from_static(header))]
+            .into_iter()
+            .collect(),
+        body: Body::Whole(body.into()),
+    };
+    let mut secrets = Secrets::default();
+    secrets.add(["127.0.0.1:9000", "my-bucket"]);
+
+    secrets.assert_absent_from(&leaking("spin", "fine"));
+
+    for (header, body) in [
+        ("spin", "at 127.0.0.1:9000"),
+        ("my-bucket", ""),
+        ("x", "<error><code>"),
+    ] {
+        let response = leaking(header, body);
+        let found = std::panic::catch_unwind(|| secrets.assert_absent_from(&response));
+        assert!(found.is_err(), "{header} {body}");
+    }
+}

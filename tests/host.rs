@@ -1,0 +1,200 @@
+//! The program that runs the manifest: how it starts, refuses and stops.
+
+use std::net::TcpListener;
+
+use crate::harness::app::Launch;
+use crate::harness::{App, ScriptedStorage, Step, Storage, TestImage};
+
+fn launch() -> Launch {
+    Launch::new(
+        "http://127.0.0.1:1",
+        "bucket",
+        &ScriptedStorage::credentials(),
+    )
+}
+
+/// Asserts that a start is refused with one line that holds all of these.
+#[track_caller]
+fn assert_refused(launch: Launch, words: &[&str]) {
+    let (status, errors) = launch.fail();
+
+    assert_eq!(status.code(), Some(1), "{errors}");
+    assert_eq!(errors.trim_end().lines().count(), 1, "{errors}");
+    for word in words {
+        assert!(errors.contains(word), "{word:?} is not in {errors}");
+    }
+}
+
+#[test]
+fn an_unknown_manifest_key_is_refused_by_file_and_key() {
+    let launch = launch().manifest(|text| {
+        text.replace(
+            "[component.image-proxy]\n",
+            "[component.image-proxy]\nfavourite_colour = \"red\"\n",
+        )
+    });
+
+    assert_refused(launch, &["spin.toml", "favourite_colour"]);
+}
+
+#[test]
+fn a_missing_required_variable_is_refused_by_name_and_with_what_to_do() {
+    let launch = launch().without_variable("s3_bucket");
+
+    assert_refused(launch, &["s3_bucket", "SPIN_VARIABLE_S3_BUCKET"]);
+}
+
+#[test]
+fn an_unknown_variable_in_a_template_is_refused() {
+    let launch =
+        launch().manifest(|text| text.replace("\"{{ s3_region }}\"", "\"{{ no_such_variable }}\""));
+
+    assert_refused(launch, &["spin.toml", "no_such_variable"]);
+}
+
+#[test]
+fn a_database_that_does_not_exist_is_refused() {
+    let launch = launch().manifest(|text| {
+        text.replace(
+            "sqlite_databases = [\"default\"]",
+            "sqlite_databases = [\"other\"]",
+        )
+    });
+
+    assert_refused(launch, &["spin.toml", "other"]);
+}
+
+#[test]
+fn a_missing_component_is_refused_by_path_and_with_the_command_that_builds_it() {
+    let launch = launch().manifest(|text| text.replace("image_proxy.wasm", "absent.wasm"));
+
+    assert_refused(launch, &["absent.wasm", "cargo xtask build"]);
+}
+
+#[test]
+fn a_taken_port_is_refused_by_address() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let launch = launch();
+
+    let output = launch.command_listening(&address).output().unwrap();
+
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        errors.contains(&address) && errors.contains("in use"),
+        "{errors}"
+    );
+    assert_eq!(errors.trim_end().lines().count(), 1, "{errors}");
+}
+
+#[test]
+fn a_secret_is_shown_neither_at_start_nor_when_it_fails() {
+    let launch = launch()
+        .variable("s3_secret_access_key", "very-secret")
+        .without_variable("s3_bucket");
+
+    let output = launch.command_listening("127.0.0.1:0").output().unwrap();
+
+    for stream in [output.stdout, output.stderr] {
+        assert!(!String::from_utf8(stream).unwrap().contains("very-secret"));
+    }
+}
+
+#[test]
+fn a_variable_comes_from_the_runtime_configuration_before_the_environment() {
+    let storage = Storage::start();
+    let launch = Launch::on(&storage).variable("max_image_bytes", "1000");
+    let (small, large) = (TestImage::of_size(1000), TestImage::of_size(1001));
+
+    let app = launch
+        .environment("SPIN_VARIABLE_MAX_IMAGE_BYTES", "5")
+        .start();
+    app.import(&storage, &small);
+    app.import(&storage, &large);
+
+    assert_eq!(app.get(&small.path()).status, 200);
+    app.get(&large.path()).assert_storage_error();
+}
+
+#[test]
+fn a_variable_that_no_runtime_configuration_gives_comes_from_the_environment() {
+    let storage = Storage::start();
+    let launch = Launch::on(&storage).without_variable("s3_bucket");
+
+    let app = launch
+        .environment("SPIN_VARIABLE_S3_BUCKET", &storage.bucket)
+        .start();
+    let image = TestImage::of_size(1000);
+    app.import(&storage, &image);
+
+    assert_eq!(app.get(&image.path()).bytes(), image.bytes);
+}
+
+#[test]
+fn the_health_endpoint_answers_without_the_component() {
+    let app = launch().start();
+
+    let response = app.get("/.well-known/spin/health");
+
+    assert_eq!(
+        (response.status.as_u16(), response.bytes()),
+        (200, &b"OK"[..])
+    );
+    app.get("/");
+    assert_eq!(app.log(1).len(), 1);
+}
+
+#[test]
+fn an_interrupt_lets_a_download_end_and_then_the_app() {
+    let storage = Storage::start();
+    let app = App::start(&storage);
+    let image = TestImage::of_size(20_000_000);
+    app.import(&storage, &image);
+
+    let mut download = app.open(&image.path());
+    download.read_some();
+    let ended = std::thread::scope(|scope| {
+        let interrupted = scope.spawn(|| app.interrupt());
+        assert_eq!(download.count(), 20_000_000);
+        interrupted.join().unwrap()
+    });
+
+    assert_eq!(ended.0.code(), Some(0));
+}
+
+#[test]
+fn a_client_that_goes_away_ends_its_request() {
+    let storage = Storage::start();
+    let app = App::start(&storage);
+    let image = TestImage::of_size(50_000_000);
+    app.import(&storage, &image);
+
+    let mut download = app.open(&image.path());
+    download.read_some();
+    drop(download);
+
+    assert_eq!(app.cause(), "the client went away");
+    assert!(app.log(1)[0]["bytes"].as_u64().unwrap() < 50_000_000);
+}
+
+#[test]
+fn connections_to_storage_are_used_again() {
+    let steps = vec![Step::object(10, "0123456789"); 4];
+    let storage = ScriptedStorage::start(steps);
+    let app = Launch::new(
+        storage.endpoint(),
+        "bucket",
+        &ScriptedStorage::credentials(),
+    )
+    .start();
+    let image = TestImage::of_size(10);
+    app.database().insert(&image);
+
+    for _ in 0..4 {
+        app.get(&image.path()).bytes();
+    }
+
+    assert_eq!(storage.requests().len(), 4);
+    assert_eq!(storage.connections(), 1);
+}

@@ -1,0 +1,59 @@
+//! Memory does not grow with the image.
+
+use crate::harness::{App, Storage, TestImage};
+
+const MIB: u64 = 1024 * 1024;
+const CLIENTS: usize = 32;
+const IMAGE_BYTES: usize = 50 * 1024 * 1024;
+
+#[test]
+fn thirty_two_downloads_of_fifty_megabytes_need_at_most_64_mib_more_than_rest() {
+    let storage = Storage::start();
+    let app = App::start(&storage);
+    let (small, large) = (TestImage::of_size(1000), TestImage::of_size(IMAGE_BYTES));
+    app.import(&storage, &small);
+    app.import(&storage, &large);
+    app.get(&small.path()).bytes();
+    let at_rest = peak_resident_bytes(app.process_id());
+
+    std::thread::scope(|scope| {
+        for _ in 0..CLIENTS {
+            scope.spawn(|| assert_eq!(app.open(&large.path()).count(), IMAGE_BYTES as u64));
+        }
+    });
+
+    let under_load = peak_resident_bytes(app.process_id());
+    let (status, output) = app.interrupt();
+    assert!(status.success());
+    let linear = largest_component_memory(&output);
+    println!(
+        "memory: resident {} MiB at rest, {} MiB under load; largest component memory {} KiB",
+        at_rest / MIB,
+        under_load / MIB,
+        linear / 1024
+    );
+    assert!(
+        under_load <= at_rest + 64 * MIB,
+        "{under_load} bytes, {at_rest} at rest"
+    );
+    assert!(linear <= 4 * MIB, "a component holds {linear} bytes");
+}
+
+/// Peak resident set of a process in bytes (Linux, proc(5)).
+fn peak_resident_bytes(process_id: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process_id}/status")).unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap();
+    let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().unwrap();
+    kibibytes * 1024
+}
+
+/// What the embedded host says when it ends.
+fn largest_component_memory(output: &[String]) -> u64 {
+    let line = output
+        .iter()
+        .find_map(|line| line.strip_prefix("Largest component memory: "));
+    line.unwrap().trim_end_matches(" bytes").parse().unwrap()
+}

@@ -1,0 +1,140 @@
+//! The record: found, not found, not usable, not readable.
+
+use rusqlite::ToSql;
+use rusqlite::types::Null;
+
+use crate::harness::app::Launch;
+use crate::harness::{App, Storage, TestImage};
+
+#[test]
+fn a_record_written_while_the_app_runs_is_found() {
+    let storage = Storage::start();
+    let app = App::start(&storage);
+    let image = TestImage::of_size(1000);
+    assert_eq!(app.get(&image.path()).status, 404);
+
+    app.import(&storage, &image);
+
+    assert_eq!(app.get(&image.path()).bytes(), image.bytes);
+}
+
+#[test]
+fn a_record_that_breaks_a_rule_is_refused_before_storage_is_asked_and_its_rule_is_logged() {
+    let storage = Storage::start();
+    let app = App::start(&storage);
+    let long_key = "k".repeat(1025);
+    let broken: [([&dyn ToSql; 4], &str); 14] = [
+        ([&"", &"image/png", &"h", &1], "storage_key is empty"),
+        (
+            [&long_key, &"image/png", &"h", &1],
+            "storage_key is longer than 1024 bytes",
+        ),
+        (
+            [&"a/../b", &"image/png", &"h", &1],
+            "storage_key holds a '.' or '..' segment",
+        ),
+        (
+            [&"a\nb", &"image/png", &"h", &1],
+            "storage_key holds a control character",
+        ),
+        (
+            [&vec![1_u8], &"image/png", &"h", &1],
+            "storage_key is not text",
+        ),
+        (
+            [&"k", &"text/html", &"h", &1],
+            "mime_type \"text/html\" is no image type",
+        ),
+        (
+            [&"k", &"image/*", &"h", &1],
+            "mime_type \"image/*\" is no image type",
+        ),
+        ([&"k", &"", &"h", &1], "mime_type \"\" is no image type"),
+        ([&"k", &"image/png\r\nx: y", &"h", &1], "is no image type"),
+        (
+            [&"k", &"image/png", &"", &1],
+            "hash \"\" cannot be an entity-tag",
+        ),
+        ([&"k", &"image/png", &"a\"b", &1], "cannot be an entity-tag"),
+        ([&"k", &"image/png", &"a b", &1], "cannot be an entity-tag"),
+        ([&"k", &"image/png", &"h", &-1], "size_bytes -1 is negative"),
+        (
+            [&"k", &"image/png", &"h", &"many"],
+            "size_bytes is not an integer",
+        ),
+    ];
+
+    for (number, (values, rule)) in broken.iter().enumerate() {
+        let image = TestImage::of_size(0);
+        app.database().insert_values(&image, values);
+
+        app.get(&image.path()).assert_metadata_error();
+
+        let cause = app.log(number + 1)[number]["cause"].to_string();
+        let shown = cause.replace("\\\"", "\"");
+        assert!(shown.contains(rule), "{rule}: {shown}");
+    }
+    assert_eq!(storage.object_requests().len(), 0);
+}
+
+#[test]
+fn a_column_of_another_type_than_the_schema_s_is_a_metadata_error() {
+    let storage = Storage::start();
+    let app = App::start(&storage);
+    let database = app.database();
+    database.run(
+        "DROP TABLE images; CREATE TABLE images (id, storage_key, mime_type, hash, size_bytes)",
+    );
+    let image = TestImage::of_size(0);
+    database.insert_values(&image, &[&"k", &"image/png", &Null, &1]);
+
+    app.get(&image.path()).assert_metadata_error();
+
+    assert!(app.cause().contains("hash is not text"), "{}", app.cause());
+}
+
+#[test]
+fn a_missing_table_is_a_metadata_error() {
+    let storage = Storage::start();
+    let app = App::start(&storage);
+    app.database().run("DROP TABLE images");
+
+    app.get(&TestImage::of_size(0).path())
+        .assert_metadata_error();
+
+    assert!(app.cause().contains("no such table"), "{}", app.cause());
+}
+
+#[test]
+fn a_database_that_the_manifest_does_not_grant_is_a_metadata_error() {
+    let storage = Storage::start();
+    let app = Launch::on(&storage)
+        .manifest(|text| text.replace("sqlite_databases = [\"default\"]", ""))
+        .start();
+
+    app.get(&TestImage::of_size(0).path())
+        .assert_metadata_error();
+
+    assert!(app.cause().contains("sqlite_databases"), "{}", app.cause());
+}
+
+#[test]
+fn an_image_above_the_limit_is_refused_before_storage_is_asked() {
+    let storage = Storage::start();
+    let app = Launch::on(&storage)
+        .variable("max_image_bytes", "1000")
+        .start();
+    let (allowed, refused) = (TestImage::of_size(1000), TestImage::of_size(1001));
+    app.import(&storage, &allowed);
+    app.import(&storage, &refused);
+
+    assert_eq!(app.get(&allowed.path()).bytes(), allowed.bytes);
+    app.get(&refused.path()).assert_storage_error();
+
+    assert_eq!(storage.object_requests().len(), 1);
+    let cause = app.log(2)[1]["cause"].to_string();
+    assert!(
+        cause.contains("1001 bytes, max_image_bytes is 1000"),
+        "{cause}"
+    );
+}

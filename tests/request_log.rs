@@ -1,0 +1,91 @@
+//! The operator's view: one line of JSON for each request.
+
+use crate::harness::{App, Storage, TestImage};
+
+#[test]
+fn a_served_image_is_one_line_with_its_id_status_bytes_and_timings() {
+    let storage = Storage::start();
+    let app = App::start(&storage);
+    let image = TestImage::of_size(70_000);
+    app.import(&storage, &image);
+
+    app.get(&image.path()).bytes();
+
+    let log = app.log(1);
+    let mut names: Vec<_> = log[0]
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    names.sort_unstable();
+    let expected = [
+        "bytes",
+        "image_id",
+        "metadata_ms",
+        "request_id",
+        "status",
+        "storage_first_byte_ms",
+        "time",
+        "total_ms",
+    ];
+    assert_eq!(names, expected);
+    assert_eq!(log[0]["status"], 200);
+    assert_eq!(log[0]["bytes"], 70_000);
+    assert_eq!(log[0]["image_id"], image.id.as_hyphenated().to_string());
+    for name in ["metadata_ms", "storage_first_byte_ms", "total_ms"] {
+        assert!(
+            log[0][name].as_f64().is_some_and(|ms| ms > 0.0),
+            "{name}: {}",
+            log[0]
+        );
+    }
+    let time = log[0]["time"].as_str().unwrap();
+    assert!(time.starts_with("20") && time.ends_with('Z'), "{time}");
+}
+
+#[test]
+fn every_request_is_logged_once_under_an_id_of_its_own() {
+    let storage = Storage::start();
+    let app = App::start(&storage);
+    let paths = [
+        "/".to_owned(),
+        "/api/v1/images/x/file".to_owned(),
+        TestImage::of_size(0).path(),
+    ];
+
+    let statuses = paths.map(|path| app.get(&path).status.as_u16());
+
+    let log = app.log(3);
+    assert_eq!(log.len(), 3);
+    let logged: Vec<_> = log
+        .iter()
+        .map(|entry| entry["status"].as_u64().unwrap())
+        .collect();
+    assert_eq!(logged, statuses.map(u64::from));
+    let ids: std::collections::HashSet<_> = log
+        .iter()
+        .map(|entry| entry["request_id"].to_string())
+        .collect();
+    assert_eq!(ids.len(), 3);
+}
+
+#[test]
+fn no_line_shows_a_credential() {
+    let storage = Storage::start();
+    let app = App::start(&storage);
+    let image = TestImage::of_size(1000);
+    app.database().insert(&image);
+
+    app.get(&image.path()).assert_storage_error();
+    app.get("/");
+
+    for entry in app.log(2) {
+        let line = entry.to_string();
+        assert!(
+            !line.contains(&storage.credentials.secret_access_key),
+            "{line}"
+        );
+        assert!(!line.contains(&storage.credentials.access_key_id), "{line}");
+    }
+}

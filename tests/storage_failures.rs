@@ -1,0 +1,306 @@
+//! Storage that is gone, refuses, lies or breaks off.
+
+use crate::harness::app::Launch;
+use crate::harness::response::Body;
+use crate::harness::storage::Credentials;
+use crate::harness::{App, ScriptedStorage, Step, Storage, TestImage};
+
+/// An app on a scripted storage, and an image of ten bytes in its records.
+fn scripted(steps: impl Into<Vec<Step>>) -> (ScriptedStorage, App, TestImage) {
+    scripted_with(steps, |launch| launch)
+}
+
+fn scripted_with(
+    steps: impl Into<Vec<Step>>,
+    change: impl FnOnce(Launch) -> Launch,
+) -> (ScriptedStorage, App, TestImage) {
+    let storage = ScriptedStorage::start(steps);
+    let credentials = ScriptedStorage::credentials();
+    let launch = Launch::new(storage.endpoint(), "scripted-bucket", &credentials);
+    let app = change(launch).start();
+    let image = TestImage::of_size(10);
+    app.database().insert(&image);
+    (storage, app, image)
+}
+
+#[test]
+fn a_storage_that_is_gone_is_a_storage_error_after_three_attempts() {
+    let storage = Storage::start();
+    let app = App::start(&storage);
+    let image = TestImage::of_size(1000);
+    app.import(&storage, &image);
+    storage.stop();
+
+    app.get(&image.path()).assert_storage_error();
+
+    assert!(
+        app.cause()
+            .contains("no answer from storage after 3 attempt(s)"),
+        "{}",
+        app.cause()
+    );
+}
+
+#[test]
+fn a_wrong_secret_key_is_a_storage_error_and_the_log_says_which_setting_to_check() {
+    let storage = Storage::start();
+    let credentials = Credentials {
+        secret_access_key: "another-secret".into(),
+        ..storage.credentials.clone()
+    };
+    let app = Launch::new(&storage.endpoint(), &storage.bucket, &credentials).start();
+    let image = TestImage::of_size(1000);
+    app.import(&storage, &image);
+
+    app.get(&image.path()).assert_storage_error();
+
+    let cause = app.cause();
+    assert!(
+        cause.contains("SignatureDoesNotMatch") && cause.contains("s3_secret_access_key"),
+        "{cause}"
+    );
+    assert_eq!(storage.object_requests().len(), 1);
+}
+
+#[test]
+fn a_missing_object_is_a_storage_error() {
+    let storage = Storage::start();
+    let app = App::start(&storage);
+    let image = TestImage::of_size(1000);
+    app.database().insert(&image);
+
+    app.get(&image.path()).assert_storage_error();
+
+    assert!(
+        app.cause().contains("404 after 1 attempt(s) (NoSuchKey)"),
+        "{}",
+        app.cause()
+    );
+    assert_eq!(storage.object_requests().len(), 1);
+}
+
+#[test]
+fn a_missing_bucket_is_a_storage_error() {
+    let storage = Storage::start();
+    let app = Launch::new(&storage.endpoint(), "no-such-bucket", &storage.credentials).start();
+    let image = TestImage::of_size(1000);
+    app.import(&storage, &image);
+
+    app.get(&image.path()).assert_storage_error();
+
+    assert!(
+        app.cause().contains("storage answered 404"),
+        "{}",
+        app.cause()
+    );
+}
+
+#[test]
+fn an_object_of_another_length_than_its_record_is_a_storage_error() {
+    let storage = Storage::start();
+    let app = App::start(&storage);
+
+    for (number, actual) in [0, 999, 1001].into_iter().enumerate() {
+        let image = TestImage::of_size(1000);
+        app.database().insert(&image);
+        storage.put(&image.key, &TestImage::of_size(actual).bytes);
+
+        app.get(&image.path()).assert_storage_error();
+
+        let cause = app.log(number + 1)[number]["cause"].to_string();
+        assert!(
+            cause.contains(&format!("promises {actual} bytes, the record 1000")),
+            "{cause}"
+        );
+    }
+}
+
+#[test]
+fn an_answer_without_a_length_is_a_storage_error() {
+    let chunked =
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\n0123456789\r\n0\r\n\r\n";
+    let (storage, app, image) = scripted([Step::Send(chunked.into())]);
+
+    app.get(&image.path()).assert_storage_error();
+
+    assert!(
+        app.cause().contains("promises no number of bytes"),
+        "{}",
+        app.cause()
+    );
+    assert_eq!(storage.requests().len(), 1);
+}
+
+#[test]
+fn transient_answers_and_broken_connections_are_tried_again() {
+    let failures = [429, 500, 502, 503, 504].map(|status| Step::status(status, ""));
+    let broken = [
+        Step::SendAndClose(String::new()),
+        Step::SendAndClose("HTTP/1.1 200 OK\r\nCont".into()),
+    ];
+
+    for failure in failures.into_iter().chain(broken) {
+        let steps = [
+            failure.clone(),
+            failure.clone(),
+            Step::object(10, "0123456789"),
+        ];
+        let (storage, app, image) = scripted(steps);
+
+        assert_eq!(app.get(&image.path()).bytes(), b"0123456789", "{failure:?}");
+
+        assert_eq!(storage.requests().len(), 3, "{failure:?}");
+    }
+}
+
+#[test]
+fn attempts_end_at_the_setting() {
+    for (setting, attempts) in [("1", 1), ("3", 3), ("4", 4)] {
+        let steps = vec![Step::status(503, ""); 8];
+        let (storage, app, image) =
+            scripted_with(steps, |launch| launch.variable("s3_max_attempts", setting));
+
+        app.get(&image.path()).assert_storage_error();
+
+        assert_eq!(storage.requests().len(), attempts);
+        let expected = format!("storage answered 503 after {attempts} attempt(s)");
+        assert!(app.cause().contains(&expected), "{}", app.cause());
+    }
+}
+
+#[test]
+fn other_statuses_are_final_and_redirects_are_not_followed() {
+    let elsewhere = ScriptedStorage::start([Step::object(10, "0123456789")]);
+    let location = format!("Location: {}/images/k\r\n", elsewhere.endpoint());
+
+    for status in [204, 301, 302, 307, 308, 400, 401, 403, 404, 410, 501] {
+        let (storage, app, image) = scripted([Step::status(status, &location)]);
+
+        app.get(&image.path()).assert_storage_error();
+
+        assert_eq!(storage.requests().len(), 1, "{status}");
+    }
+    assert_eq!(elsewhere.requests().len(), 0);
+}
+
+#[test]
+fn a_partial_answer_to_a_request_for_the_whole_is_a_storage_error() {
+    let partial =
+        "HTTP/1.1 206 -\r\nContent-Length: 10\r\nContent-Range: bytes 0-9/20\r\n\r\n0123456789";
+    let (_storage, app, image) = scripted([Step::Send(partial.into())]);
+
+    app.get(&image.path()).assert_storage_error();
+}
+
+#[test]
+fn a_storage_that_does_not_answer_in_time_is_given_up_without_another_attempt() {
+    let (storage, app, image) = scripted_with([Step::Send(String::new())], |launch| {
+        launch.variable("s3_first_byte_timeout_ms", "200")
+    });
+
+    app.get(&image.path()).assert_storage_error();
+
+    assert!(
+        app.cause().contains("s3_first_byte_timeout_ms"),
+        "{}",
+        app.cause()
+    );
+    assert_eq!(storage.requests().len(), 1);
+}
+
+#[test]
+fn a_stream_that_breaks_or_stalls_before_its_first_byte_is_a_storage_error() {
+    for step in [Step::object(10, "").and_close(), Step::object(10, "")] {
+        let (_storage, app, image) = scripted_with([step.clone()], |launch| {
+            launch.variable("s3_between_bytes_timeout_ms", "200")
+        });
+
+        app.get(&image.path()).assert_storage_error();
+
+        assert!(
+            app.cause().contains("broke after 0 of 10 bytes"),
+            "{step:?}: {}",
+            app.cause()
+        );
+    }
+}
+
+#[test]
+fn a_stream_that_breaks_or_stalls_later_is_a_failed_transfer_for_the_client() {
+    for step in [
+        Step::object(10, "0123").and_close(),
+        Step::object(10, "0123"),
+    ] {
+        let (_storage, app, image) = scripted_with([step.clone()], |launch| {
+            launch.variable("s3_between_bytes_timeout_ms", "200")
+        });
+
+        let response = app.get(&image.path());
+
+        assert_eq!(response.status, 200);
+        assert_eq!(response.headers["content-length"], "10");
+        let Body::Broken(bytes) = response.body else {
+            panic!("{step:?}: the transfer looks whole");
+        };
+        assert!(b"0123".starts_with(&bytes[..]), "{step:?}");
+        assert!(
+            app.cause().contains("response aborted"),
+            "{step:?}: {}",
+            app.cause()
+        );
+    }
+}
+
+#[test]
+fn an_object_is_cut_where_its_length_ends_whatever_storage_sends_after_it() {
+    let (_storage, app, image) = scripted([Step::object(10, "0123456789and more").and_close()]);
+
+    assert_eq!(app.get(&image.path()).bytes(), b"0123456789");
+}
+
+#[test]
+fn an_answer_that_is_not_http_is_a_storage_error() {
+    for garbage in [
+        "\0\0\0\0\r\n\r\n",
+        "HTTP/1.1 two hundred\r\n\r\n",
+        "220 smtp ready\r\n\r\n",
+    ] {
+        let (_storage, app, image) = scripted(vec![Step::SendAndClose(garbage.into()); 3]);
+
+        app.get(&image.path()).assert_storage_error();
+    }
+}
+
+#[test]
+fn a_failure_leaves_the_next_request_unharmed() {
+    let steps = [
+        Step::object(10, "0123").and_close(),
+        Step::status(403, ""),
+        Step::object(10, "0123456789"),
+    ];
+    let (_storage, app, image) = scripted(steps);
+
+    app.get(&image.path());
+    app.get(&image.path()).assert_storage_error();
+
+    assert_eq!(app.get(&image.path()).bytes(), b"0123456789");
+}
+
+#[test]
+fn a_storage_that_the_manifest_does_not_allow_is_a_storage_error_and_the_log_says_why() {
+    let storage = Storage::start();
+    let app = Launch::on(&storage)
+        .manifest(|text| text.replace("\"{{ s3_endpoint }}\"]", "\"http://127.0.0.1:1\"]"))
+        .start();
+    let image = TestImage::of_size(1000);
+    app.import(&storage, &image);
+
+    app.get(&image.path()).assert_storage_error();
+
+    assert!(
+        app.cause().contains("allowed_outbound_hosts"),
+        "{}",
+        app.cause()
+    );
+    assert_eq!(storage.object_requests().len(), 0);
+}
