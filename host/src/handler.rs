@@ -23,7 +23,10 @@ use wasmtime_wasi_http::{
     },
 };
 
-use crate::engine::{Compiled, Instance, one_line};
+use crate::{
+    diagnostics::report,
+    engine::{Compiled, Instance, one_line},
+};
 
 /// Held while a component works; when all are gone, all work is done.
 pub type InFlight = mpsc::Sender<()>;
@@ -60,23 +63,16 @@ pub async fn handle(
         async move {
             let outcome = match pre.instantiate_async(&mut store).await {
                 Ok(proxy) => {
-                    proxy
-                        .wasi_http_incoming_handler()
-                        .call_handle(&mut store, request, outparam)
-                        .await
+                    let handler = proxy.wasi_http_incoming_handler();
+                    handler.call_handle(&mut store, request, outparam).await
                 }
                 Err(error) => Err(error),
             };
-            if let Err(error) = &outcome {
-                report(&what, &one_line(error));
-            }
-            // Before the store goes, and with it the sending end of the body.
-            unfinished.store(
-                outcome.is_err() || has_unfinished_body(&mut store),
-                Ordering::Release,
-            );
+            // Set before the store goes, and with it the sending end of the body.
+            let broken = outcome.is_err() || has_unfinished_body(&mut store);
+            unfinished.store(broken, Ordering::Release);
             drop(in_flight);
-            outcome.is_ok()
+            outcome.map_err(|error| report(format_args!("{what}: {}", one_line(&error))))
         }
     });
 
@@ -85,7 +81,7 @@ pub async fn handle(
         Ok(Err(code)) => failed(&what, &format!("answered with an error: {code:?}")),
         // Dropped with the store, unused. A guest that failed has been reported.
         Err(_) => match guest.await {
-            Ok(true) => failed(&what, "ended without a response"),
+            Ok(Ok(())) => failed(&what, "ended without a response"),
             _ => internal_error(),
         },
     }
@@ -99,12 +95,8 @@ fn has_unfinished_body(store: &mut Store<Instance>) -> bool {
 }
 
 fn failed(what: &str, reason: &str) -> Response<WasiBody> {
-    report(what, reason);
+    report(format_args!("{what}: {reason}"));
     internal_error()
-}
-
-fn report(what: &str, reason: &str) {
-    eprintln!("{what}: {reason}");
 }
 
 fn internal_error() -> Response<WasiBody> {

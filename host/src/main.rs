@@ -7,7 +7,7 @@
 //! - [`capabilities`]: what components may use, one file each
 //! - [`engine`]: components compiled and instantiated
 //! - [`server`], [`handler`]: connections, and one request each
-//! - [`interrupts`]: the signals that end it
+//! - [`interrupts`]: the signals that end it; [`diagnostics`]: what the host itself says
 
 use std::process::ExitCode;
 
@@ -15,6 +15,7 @@ use clap::{Parser, Subcommand};
 
 mod allowed_hosts;
 mod capabilities;
+mod diagnostics;
 mod engine;
 mod handler;
 mod interrupts;
@@ -61,6 +62,6 @@ fn main() -> ExitCode {
 }
 
 fn fail(error: &anyhow::Error) -> ExitCode {
-    eprintln!("Error: {error:#}");
+    diagnostics::report(format_args!("Error: {error:#}"));
     ExitCode::FAILURE
 }

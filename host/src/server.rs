@@ -23,6 +23,7 @@ use tokio::{
 use wasmtime_wasi_http::WasiBody;
 
 use crate::{
+    diagnostics::report,
     engine::Compiled,
     handler::{self, InFlight},
     interrupts::Interrupts,
@@ -63,7 +64,7 @@ pub async fn serve(listener: TcpListener, application: Application, mut interrup
         match accepted {
             Ok((stream, client)) => connect(&application, &connections, stream, client, &in_flight),
             Err(error) => {
-                eprintln!("No connection could be accepted: {error}");
+                report(format_args!("No connection could be accepted: {error}"));
                 sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -76,7 +77,7 @@ pub async fn serve(listener: TcpListener, application: Application, mut interrup
     };
     tokio::select! {
         () = ended => {}
-        () = sleep(GRACE) => eprintln!("Some requests took longer than {} s and were cut off", GRACE.as_secs()),
+        () = sleep(GRACE) => report(format_args!("Some requests took longer than {} s and were cut off", GRACE.as_secs())),
         () = interrupts.next() => {}
     }
 }

@@ -16,6 +16,7 @@ use crate::{
     capabilities::{
         outbound_http::OutboundHttp, sqlite::Sqlite, stdio::Stdio, variables::Variables,
     },
+    diagnostics::report,
     engine::{Compiler, Grants, LargestMemory},
     interrupts::Interrupts,
     manifest::{Component, Manifest},
@@ -99,7 +100,11 @@ impl Up {
         let interrupts = Interrupts::catch()?;
         announce(&listener, &application)?;
         server::serve(listener, application, interrupts).await;
-        println!("Largest component memory: {} bytes", largest_memory.bytes());
+        writeln!(
+            std::io::stdout(),
+            "Largest component memory: {} bytes",
+            largest_memory.bytes()
+        )?;
         Ok(())
     }
 
@@ -151,13 +156,16 @@ impl Up {
             components.insert(id.clone(), compiler.compile(&source, grants)?);
         }
         if let Some(folder) = stdio.log_dir() {
-            eprintln!(
+            report(format_args!(
                 "Logging component stdio to \"{}\"",
                 folder.join("").display()
-            );
+            ));
         }
         if let Some(path) = sqlite.path_in_use() {
-            eprintln!("Storing default SQLite data to \"{}\".", path.display());
+            report(format_args!(
+                "Storing default SQLite data to \"{}\".",
+                path.display()
+            ));
         }
 
         let describe = |(id, component): (String, Component)| Some((id, component.description?));

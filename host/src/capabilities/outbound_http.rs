@@ -25,6 +25,7 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::{
     allowed_hosts::{self, AllowedHosts},
+    diagnostics::report,
     manifest::Component,
 };
 
@@ -125,11 +126,11 @@ impl Instance {
     fn report_denied(&self, uri: &Uri) {
         let scheme = uri.scheme_str().unwrap_or_default();
         let authority = uri.authority().map_or("", |authority| authority.as_str());
-        eprintln!(
+        report(format_args!(
             "Component `{component}` may not call {scheme}://{authority}: to allow it, add \"{scheme}://{authority}\" \
              to `allowed_outbound_hosts` of [component.{component}] in the manifest",
             component = self.component
-        );
+        ));
     }
 }
 

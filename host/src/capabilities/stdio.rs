@@ -16,7 +16,7 @@ use tokio::io::AsyncWrite;
 use wasmtime_wasi::{
     WasiCtx,
     cli::{IsTerminal, StdoutStream},
-    p2::{OutputStream, Pollable, StreamError, StreamResult},
+    p2::{OutputStream, Pollable, StreamResult},
 };
 
 /// Most bytes that a component may write in one call.
@@ -99,15 +99,15 @@ struct Sink {
 }
 
 impl Sink {
-    /// Writes at once, since a component may end right after its last line.
-    fn write_all(&self, bytes: &[u8]) -> io::Result<()> {
+    /// Writes at once, since a component may end right after its last line. A full disk or a
+    /// closed terminal is no reason to fail a request.
+    fn write_all(&self, bytes: &[u8]) {
         if let Some(mut file) = self.file.as_deref() {
-            file.write_all(bytes)?;
+            let _ = file.write_all(bytes);
         }
         if self.shown {
-            io::stderr().write_all(bytes)?;
+            let _ = io::stderr().write_all(bytes);
         }
-        Ok(())
     }
 }
 
@@ -134,8 +134,8 @@ impl Pollable for Sink {
 
 impl OutputStream for Sink {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        self.write_all(&bytes)
-            .map_err(|error| StreamError::LastOperationFailed(error.into()))
+        self.write_all(&bytes);
+        Ok(())
     }
 
     fn flush(&mut self) -> StreamResult<()> {
@@ -153,7 +153,8 @@ impl AsyncWrite for Sink {
         _: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Poll::Ready(self.write_all(bytes).map(|()| bytes.len()))
+        self.write_all(bytes);
+        Poll::Ready(Ok(bytes.len()))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
