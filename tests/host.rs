@@ -41,7 +41,7 @@ fn an_unknown_manifest_key_is_refused_by_file_and_key() {
 fn a_missing_required_variable_is_refused_by_name_and_with_what_to_do() {
     let launch = launch().without_variable("s3_bucket");
 
-    assert_refused(launch, &["s3_bucket", "SPIN_VARIABLE_S3_BUCKET"]);
+    assert_refused(launch, &["spin.toml", "SPIN_VARIABLE_S3_BUCKET"]);
 }
 
 #[test]

@@ -3,6 +3,8 @@
 //! The tests know a manifest, a `.wasm` and a program that runs them, nothing of the code behind.
 //! `cargo xtask test` builds all three and runs this; each test starts an app of its own.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod harness;
 
 mod component;

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use super::database::Database;
 use super::images::TestImage;
-use super::response::{self, Download, Response};
+use super::response::{self, Body, Download, Response};
 use super::secrecy::Secrets;
 use super::storage::{Credentials, Storage};
 use super::{root, wait_for};
@@ -191,15 +191,38 @@ impl App {
 
     /// One request with these header fields. No answer may show a secret.
     pub fn request_with(&self, method: &str, path: &str, fields: &[(&str, &str)]) -> Response {
+        let response = self.try_request(method, path, fields).unwrap();
+        self.secrets.assert_absent_from(&response);
+        response
+    }
+
+    /// `GET` of a path whose transfer fails, and what came of its body: where it fails early, the
+    /// connection ends before the head has left the host.
+    #[track_caller]
+    pub fn get_broken(&self, path: &str) -> Vec<u8> {
+        let Ok(response) = self.try_request("GET", path, &[]) else {
+            return Vec::new();
+        };
+        self.secrets.assert_absent_from(&response);
+        match response.body {
+            Body::Broken(bytes) => bytes,
+            Body::Whole(bytes) => panic!("the transfer of {} bytes looks whole", bytes.len()),
+        }
+    }
+
+    fn try_request(
+        &self,
+        method: &str,
+        path: &str,
+        fields: &[(&str, &str)],
+    ) -> Result<Response, ureq::Error> {
         let mut request = http::Request::builder()
             .method(method)
             .uri(format!("http://{}{path}", self.address));
         for (name, value) in fields {
             request = request.header(*name, *value);
         }
-        let response = response::send(request.body(()).unwrap());
-        self.secrets.assert_absent_from(&response);
-        response
+        response::send(request.body(()).unwrap())
     }
 
     /// `GET` of a path whose body is read bit by bit.

@@ -46,10 +46,10 @@ impl TestImage {
 
     /// SHA-256 in hex.
     pub fn hash(&self) -> String {
-        Sha256::digest(&self.bytes)
+        let digest = Sha256::digest(&self.bytes);
+        digest
             .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+            .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
     }
 }
 

@@ -38,22 +38,25 @@ static CLIENT: LazyLock<ureq::Agent> = LazyLock::new(|| {
 });
 
 /// Sends and reads to the end.
-pub fn send(request: Request<impl ureq::AsSendBody>) -> Response {
-    let (head, body) = CLIENT.run(request).unwrap().into_parts();
+///
+/// # Errors
+/// When the connection ends before the head.
+pub fn send(request: Request<impl ureq::AsSendBody>) -> Result<Response, ureq::Error> {
+    let (head, body) = CLIENT.run(request)?.into_parts();
     let mut bytes = Vec::new();
     let outcome = body
         .into_with_config()
         .limit(u64::MAX)
         .reader()
         .read_to_end(&mut bytes);
-    Response {
+    Ok(Response {
         status: head.status,
         headers: head.headers,
         body: match outcome {
             Ok(_) => Body::Whole(bytes),
             Err(_) => Body::Broken(bytes),
         },
-    }
+    })
 }
 
 /// An answer that has begun.

@@ -18,7 +18,7 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// How long the client's own signatures last.
-const SIGNED_FOR: Duration = Duration::from_secs(60);
+const SIGNED_FOR: Duration = Duration::from_mins(1);
 
 /// A server with one bucket.
 pub struct Storage {
@@ -45,7 +45,7 @@ impl Storage {
             server: RUNTIME.block_on(server).unwrap(),
             credentials,
             virtual_hosted: None,
-            folder: folder,
+            folder,
         };
         let (bucket, key) = storage.as_client();
         send_put(&bucket.create_bucket(&key).sign(SIGNED_FOR), &[]);
@@ -106,7 +106,8 @@ impl Storage {
 }
 
 fn send_put(url: &impl ToString, bytes: &[u8]) {
-    let answer = super::response::send(http::Request::put(url.to_string()).body(bytes).unwrap());
+    let answer =
+        super::response::send(http::Request::put(url.to_string()).body(bytes).unwrap()).unwrap();
     assert!(
         answer.status.is_success(),
         "{} is not taken: {answer:?}",
