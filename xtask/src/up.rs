@@ -65,8 +65,6 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         forget(&project::local_data())?;
     }
     sample_images::draw_missing(&project::sample_images())?;
-        return Ok(ExitCode::SUCCESS);
-    }
 
     tokio::runtime::Runtime::new()
         .context("cannot start the runtime")?

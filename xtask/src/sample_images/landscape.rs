@@ -4,18 +4,18 @@ use image::codecs::jpeg::JpegEncoder;
 use super::canvas::{Colour, paint};
 use super::noise;
 
-const WIDTH: u16 = 3600;
-const HEIGHT: u16 = 2400;
+const WIDTH: u16 = 4200;
+const HEIGHT: u16 = 2800;
 const SHORE: f32 = 0.78;
 const RANGES: u8 = 5;
 const HAZE: Colour = Colour(0.80, 0.85, 0.90);
-const QUALITY: u8 = 95;
+const QUALITY: u8 = 96;
 
 /// Mountain ranges behind a lake, with the grain of a photograph and about its size.
 pub fn jpeg() -> ImageResult<Vec<u8>> {
     let scene = Scene::new();
     let image = paint(WIDTH, HEIGHT, |x, y| {
-        let exposure = 1.0 + 0.06 * noise::grain(x, y);
+        let exposure = 1.0 + 0.07 * noise::grain(x, y);
         scene.colour(x, f32::from(y) / f32::from(HEIGHT)) * exposure
     });
     let mut bytes = Vec::new();

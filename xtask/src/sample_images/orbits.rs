@@ -41,8 +41,10 @@ fn frame(time: f32) -> RgbImage {
             colour = colour + Colour(0.10, 0.13, 0.22) * orbit;
         }
         for (number, (planet_x, planet_y)) in (0..PLANETS).zip(&planets) {
-            let near = glow((x - planet_x).hypot(y - planet_y), 0.035);
-            colour = colour.mix(wheel(f32::from(number) / f32::from(PLANETS)), near);
+            let near = glow((x - planet_x).hypot(y - planet_y), 0.045);
+            let surface =
+                wheel(f32::from(number) / f32::from(PLANETS)).mix(Colour(1.0, 1.0, 1.0), 0.4);
+            colour = colour.mix(surface, near);
         }
         colour
     })

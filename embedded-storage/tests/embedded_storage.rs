@@ -1,0 +1,270 @@
+//! What a client of embedded storage sees, over HTTP.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test ends at the first surprise"
+)]
+
+use std::io::{self, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
+
+use http::Method;
+use image_proxy_embedded_storage::{Credentials, EmbeddedStorage};
+use rusty_s3::{Bucket, S3Action as _, UrlStyle};
+use tempfile::TempDir;
+use ureq::Agent;
+
+const ANY_FREE_PORT: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
+const BUCKET: &str = "images";
+
+fn credentials() -> Credentials {
+    Credentials {
+        access_key_id: "test".to_owned(),
+        secret_access_key: "test-secret".to_owned(),
+    }
+}
+
+/// A started storage with an empty bucket, and the folder that it keeps objects in.
+async fn storage() -> (EmbeddedStorage, TempDir) {
+    let root = tempfile::tempdir().unwrap();
+    let storage = EmbeddedStorage::start(ANY_FREE_PORT.into(), root.path(), &credentials())
+        .await
+        .unwrap();
+    std::fs::create_dir(root.path().join(BUCKET)).unwrap();
+    (storage, root)
+}
+
+/// A client that signs with `secret`.
+struct Client {
+    bucket: Bucket,
+    credentials: rusty_s3::Credentials,
+    agent: Agent,
+}
+
+impl Client {
+    fn new(endpoint: &str, secret: &str) -> Self {
+        Self {
+            bucket: Bucket::new(
+                endpoint.parse().unwrap(),
+                UrlStyle::Path,
+                BUCKET,
+                "us-east-1",
+            )
+            .unwrap(),
+            credentials: rusty_s3::Credentials::new("test", secret),
+            agent: Agent::config_builder()
+                .http_status_as_error(false)
+                .build()
+                .into(),
+        }
+    }
+
+    fn of(storage: &EmbeddedStorage) -> Self {
+        Self::new(&storage.endpoint(), "test-secret")
+    }
+
+    fn put(&self, key: &str, body: &[u8]) -> u16 {
+        let url = self
+            .bucket
+            .put_object(Some(&self.credentials), key)
+            .sign(Duration::from_mins(1));
+        self.agent
+            .put(url.as_str())
+            .send(body)
+            .unwrap()
+            .status()
+            .as_u16()
+    }
+
+    fn get(&self, key: &str) -> (u16, Vec<u8>) {
+        let url = self
+            .bucket
+            .get_object(Some(&self.credentials), key)
+            .sign(Duration::from_mins(1));
+        let mut answer = self.agent.get(url.as_str()).call().unwrap();
+        (
+            answer.status().as_u16(),
+            answer.body_mut().read_to_vec().unwrap(),
+        )
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_comes_back_byte_for_byte() {
+    let (storage, _root) = storage().await;
+    let client = Client::of(&storage);
+    let bytes: Vec<u8> = (0..=255).cycle().take(100_000).collect();
+
+    assert_eq!(client.put("a folder/ä+%.png", &bytes), 200);
+
+    assert_eq!(client.get("a folder/ä+%.png"), (200, bytes));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_can_be_created_by_the_s3_api() {
+    let root = tempfile::tempdir().unwrap();
+    let storage = EmbeddedStorage::start(ANY_FREE_PORT.into(), root.path(), &credentials())
+        .await
+        .unwrap();
+    let client = Client::of(&storage);
+    let create = client
+        .bucket
+        .create_bucket(&client.credentials)
+        .sign(Duration::from_mins(1));
+
+    let answer = client.agent.put(create.as_str()).send_empty().unwrap();
+
+    assert_eq!(answer.status(), 200);
+    assert!(root.path().join(BUCKET).is_dir());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_without_a_right_signature_is_refused() {
+    let (storage, _root) = storage().await;
+    Client::of(&storage).put("key", b"bytes");
+
+    let wrong_secret = Client::new(&storage.endpoint(), "wrong-secret")
+        .get("key")
+        .0;
+    let unsigned = Client::of(&storage)
+        .agent
+        .get(format!("{}/{BUCKET}/key", storage.endpoint()))
+        .call()
+        .unwrap();
+
+    assert_eq!(wrong_secret, 403);
+    assert_eq!(unsigned.status(), 403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_request_is_remembered_in_order_as_it_was_sent() {
+    let (storage, _root) = storage().await;
+    let client = Client::of(&storage);
+    client.put("a b", b"bytes");
+    client.get("missing");
+    Client::new(&storage.endpoint(), "wrong-secret").get("refused");
+
+    let requests = storage.requests();
+
+    let seen: Vec<_> = requests
+        .iter()
+        .map(|request| {
+            (
+                request.method.clone(),
+                request.path_and_query.split('?').next().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            (Method::PUT, "/images/a%20b"),
+            (Method::GET, "/images/missing"),
+            (Method::GET, "/images/refused"),
+        ]
+    );
+    let host = requests[0].headers["host"].to_str().unwrap();
+    assert_eq!(format!("http://{host}"), storage.endpoint());
+    assert!(requests[0].path_and_query.contains("X-Amz-Signature="));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_for_long_runs_remembers_nothing() {
+    let root = tempfile::tempdir().unwrap();
+    let storage =
+        EmbeddedStorage::start_unrecorded(ANY_FREE_PORT.into(), root.path(), &credentials())
+            .await
+            .unwrap();
+
+    Client::of(&storage).get("missing");
+
+    assert!(storage.requests().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn virtual_hosted_every_path_is_a_key_of_the_one_bucket() {
+    let (path_style, root) = storage().await;
+    Client::of(&path_style).put("deep/key", b"bytes");
+    let storage = EmbeddedStorage::start_virtual_hosted(
+        ANY_FREE_PORT.into(),
+        root.path(),
+        &credentials(),
+        BUCKET,
+    )
+    .await
+    .unwrap();
+    let port = storage.endpoint().rsplit(':').next().unwrap().to_owned();
+
+    for endpoint in [storage.endpoint(), format!("http://localhost:{port}")] {
+        // Path-style on a bucket called `deep`: the same request as virtual-hosted for `deep/key`.
+        let mut client = Client::new(&endpoint, "test-secret");
+        client.bucket = Bucket::new(
+            endpoint.parse().unwrap(),
+            UrlStyle::Path,
+            "deep",
+            "us-east-1",
+        )
+        .unwrap();
+
+        assert_eq!(client.get("key"), (200, b"bytes".to_vec()), "{endpoint}");
+        client.credentials = rusty_s3::Credentials::new("test", "wrong-secret");
+        assert_eq!(client.get("key").0, 403, "{endpoint}");
+    }
+    let host = storage.requests()[0].headers["host"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    assert_eq!(format!("http://{host}"), storage.endpoint());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stopping_breaks_off_an_answer_that_is_under_way() {
+    let (storage, _root) = storage().await;
+    let client = Client::of(&storage);
+    let size = 50_000_000;
+    client.put("large", &vec![7; size]);
+    let url = client
+        .bucket
+        .get_object(Some(&client.credentials), "large")
+        .sign(Duration::from_mins(1));
+    let mut connection = TcpStream::connect(address(&storage)).unwrap();
+    let target = format!("{}?{}", url.path(), url.query().unwrap());
+    let host = address(&storage);
+    write!(connection, "GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n").unwrap();
+    let mut first = [0; 1000];
+    connection.read_exact(&mut first).unwrap();
+
+    storage.stop().await;
+
+    let mut rest = Vec::new();
+    let end = connection.read_to_end(&mut rest);
+    assert!(end.is_err() || rest.len() < size, "the whole object came");
+    assert_eq!(
+        TcpStream::connect(host).unwrap_err().kind(),
+        io::ErrorKind::ConnectionRefused
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_taken_port_is_an_error_that_can_be_told_from_others() {
+    let taken = TcpListener::bind(SocketAddr::from(ANY_FREE_PORT)).unwrap();
+    let root = tempfile::tempdir().unwrap();
+
+    let error = EmbeddedStorage::start(taken.local_addr().unwrap(), root.path(), &credentials())
+        .await
+        .unwrap_err();
+
+    let cause = error
+        .downcast_ref::<io::Error>()
+        .expect("the cause is an I/O error");
+    assert_eq!(cause.kind(), io::ErrorKind::AddrInUse);
+}
+
+fn address(storage: &EmbeddedStorage) -> SocketAddr {
+    storage
+        .endpoint()
+        .trim_start_matches("http://")
+        .parse()
+        .unwrap()
+}
