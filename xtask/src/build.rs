@@ -4,6 +4,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::Context as _;
 
+use crate::cargo::cargo;
 use crate::wasm_target::{self, Toolchain};
 use crate::{process, project};
 
@@ -46,10 +47,13 @@ pub fn component_command(toolchain: Toolchain) -> Command {
 }
 
 /// The command that builds the host.
+///
+/// It selects the whole workspace, as those of `cargo xtask test` do: the selection decides the features
+/// that dependencies are compiled with, and another one would compile the WebAssembly runtime twice.
 pub fn host_command() -> Command {
-    let mut cargo = wasm_target::cargo();
+    let mut cargo = cargo();
     cargo
-        .args(["build", "--release", "--package", "image-proxy-host"])
+        .args(["build", "--release", "--workspace", "--bins"])
         .current_dir(project::root());
     cargo
 }

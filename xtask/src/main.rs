@@ -1,6 +1,7 @@
 //! The project's own commands, run as `cargo xtask <verb>`: one file per verb.
 
 mod build;
+mod cargo;
 mod import;
 mod process;
 mod project;

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::bail;
 
+use crate::cargo::{as_from_a_shell, cargo};
 use crate::process;
 
 /// The target of the component.
@@ -45,7 +46,7 @@ impl Toolchain {
                 cargo
             }
             Self::Debian => {
-                let mut cargo = Command::new(DEBIAN_CARGO);
+                let mut cargo = as_from_a_shell(Command::new(DEBIAN_CARGO));
                 cargo
                     .env("RUSTC", DEBIAN_RUSTC)
                     .env("RUSTC_BOOTSTRAP", "1")
@@ -55,11 +56,6 @@ impl Toolchain {
             }
         }
     }
-}
-
-/// The cargo that this program was started by.
-pub fn cargo() -> Command {
-    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
 /// Makes sure of a toolchain for [`TRIPLE`], installing what is missing where it can.

@@ -17,6 +17,7 @@ const SIGNATURE_LIFETIME: Duration = Duration::from_mins(1);
 
 /// The bucket of the images, and how to sign for it.
 pub struct Bucket {
+    endpoint: String,
     signer: rusty_s3::Bucket,
     credentials: Credentials,
     agent: Agent,
@@ -51,6 +52,7 @@ impl Bucket {
             .build()
             .into();
         Ok(Self {
+            endpoint: storage.endpoint.clone(),
             signer,
             credentials,
             agent,
@@ -70,7 +72,7 @@ impl Bucket {
             .agent
             .head(exists.as_str())
             .call()
-            .context("cannot reach storage")?
+            .with_context(|| self.unreachable())?
             .status()
             == StatusCode::OK
         {
@@ -84,7 +86,7 @@ impl Bucket {
             .agent
             .put(create.as_str())
             .send_empty()
-            .context("cannot reach storage")?;
+            .with_context(|| self.unreachable())?;
         succeeded(response)
             .with_context(|| format!("cannot create the bucket {}", self.signer.name()))
     }
@@ -107,9 +109,16 @@ impl Bucket {
             .header("Content-Length", content.size_bytes.to_string())
             .header("Content-Type", content.kind.mime_type)
             .send(SendBody::from_owned_reader(File::open(file)?))
-            .context("cannot reach storage")?;
+            .with_context(|| self.unreachable())?;
         succeeded(response)
             .with_context(|| format!("cannot upload to the bucket {}", self.signer.name()))
+    }
+
+    fn unreachable(&self) -> String {
+        format!(
+            "cannot reach storage at {} (`cargo xtask up` starts the one for local development)",
+            self.endpoint
+        )
     }
 
     // The key is made of the content's hash: an object of that key and size is that content.
@@ -122,7 +131,7 @@ impl Bucket {
             .agent
             .head(url.as_str())
             .call()
-            .context("cannot reach storage")?;
+            .with_context(|| self.unreachable())?;
         let length = response
             .headers()
             .get("content-length")

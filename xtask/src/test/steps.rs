@@ -5,7 +5,8 @@
 
 use std::process::Command;
 
-use crate::wasm_target::{Toolchain, cargo};
+use crate::cargo::cargo;
+use crate::wasm_target::Toolchain;
 use crate::{build, project};
 
 /// One step.
@@ -45,7 +46,7 @@ pub fn all(toolchain: Toolchain, filter: Option<&str>) -> Vec<Step> {
             "build of the component",
             Work::Run(build::component_command(toolchain)),
         ),
-        step("build of the host", Work::Run(host())),
+        step("build of the host", Work::Run(build::host_command())),
         step("black-box tests", Work::Run(black_box_tests(filter))),
     ]
 }
@@ -102,12 +103,6 @@ fn unit_tests() -> Command {
         "embedded_storage",
         "--no-fail-fast",
     ]);
-    cargo
-}
-
-fn host() -> Command {
-    let mut cargo = cargo();
-    cargo.args(["build", "--release", "--workspace", "--bins"]);
     cargo
 }
 
