@@ -2,10 +2,9 @@
 
 use std::process::Command;
 
-/// The cargo that this program was started by, called as if from a shell.
+/// The cargo on `PATH`, called as if from a shell.
 pub fn cargo() -> Command {
-    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    as_from_a_shell(Command::new(program))
+    as_from_a_shell(Command::new("cargo"))
 }
 
 /// Takes from `command` what `cargo run` tells this program about its own package. Some build scripts

@@ -330,10 +330,7 @@ mod tests {
         let installed = process::shown(installed.arg("--release"));
         let debian = process::shown(debian.arg("--release"));
 
-        assert!(
-            installed.ends_with("cargo build --target wasm32-wasip2 --release"),
-            "{installed}"
-        );
+        assert_eq!(installed, "cargo build --target wasm32-wasip2 --release");
         assert_eq!(
             debian,
             "RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 RUSTFLAGS='-L native=/usr/lib/wasm32-wasi' /usr/bin/cargo \
