@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::uri::{Authority, Scheme};
 
+use crate::cors::AllowedOrigins;
 use crate::error::ConfigError;
 
 /// The settings of one deployment.
@@ -17,6 +18,8 @@ pub struct Config {
     pub metadata_store: MetadataStore,
     /// Largest image that is served, in bytes.
     pub max_image_bytes: u64,
+    /// Which pages of other origins may read answers.
+    pub cors: AllowedOrigins,
 }
 
 /// How to reach the storage service.
@@ -89,6 +92,8 @@ pub struct Timeouts {
 pub enum MetadataStore {
     /// The SQLite database `default`.
     Sqlite,
+    /// The key-value store `default`.
+    KeyValue,
 }
 
 impl Config {
@@ -120,14 +125,22 @@ impl Config {
                 },
                 max_attempts: settings.number("s3_max_attempts")?,
             },
-            metadata_store: settings.parse("metadata_store", "'sqlite'", |text| {
-                (text == "sqlite").then_some(MetadataStore::Sqlite)
-            })?,
+            metadata_store: settings.parse(
+                "metadata_store",
+                "'sqlite' or 'key-value'",
+                |text| match text {
+                    "sqlite" => Some(MetadataStore::Sqlite),
+                    "key-value" => Some(MetadataStore::KeyValue),
+                    _ => None,
+                },
+            )?,
             max_image_bytes: settings.number::<NonZeroU64>("max_image_bytes")?.get(),
+            cors: settings.parse("cors_allowed_origins", ORIGINS, AllowedOrigins::parse)?,
         })
     }
 }
 
+const ORIGINS: &str = "empty, '*', or origins such as https://app.example, separated by commas";
 const ENDPOINT: &str = "an http or https origin without path, such as http://127.0.0.1:9000";
 
 /// The variables, read one by one.
@@ -220,7 +233,7 @@ impl Config {
 
 #[cfg(test)]
 fn example_variable(replaced: &[(&str, &str)]) -> impl Fn(&str) -> Result<String, String> {
-    const COMPLETE: [(&str, &str); 13] = [
+    const COMPLETE: [(&str, &str); 14] = [
         ("s3_endpoint", "http://127.0.0.1:9000"),
         ("s3_region", "us-east-1"),
         ("s3_bucket", "images"),
@@ -234,6 +247,7 @@ fn example_variable(replaced: &[(&str, &str)]) -> impl Fn(&str) -> Result<String
         ("s3_max_attempts", "3"),
         ("metadata_store", "sqlite"),
         ("max_image_bytes", "52428800"),
+        ("cors_allowed_origins", ""),
     ];
     move |name| {
         let mut variables = replaced.iter().chain(&COMPLETE);
@@ -301,6 +315,7 @@ mod tests {
             ("metadata_store", "postgres"),
             ("max_image_bytes", "50MB"),
             ("max_image_bytes", "0"),
+            ("cors_allowed_origins", "https://a/b"),
         ];
 
         for (name, value) in malformed {

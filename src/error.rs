@@ -21,6 +21,15 @@ pub enum Error {
     /// There is no record for the id.
     #[error("no record for this image")]
     ImageNotFound,
+    /// `If-Match` names another image than this.
+    #[error("If-Match does not match")]
+    PreconditionFailed,
+    /// The range lies outside the image.
+    #[error("the range lies outside the image of {size} bytes")]
+    RangeNotSatisfiable {
+        /// Size of the image in bytes.
+        size: u64,
+    },
     /// The record cannot be read, or is not usable.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
@@ -40,6 +49,8 @@ impl Error {
             Self::NotFound | Self::ImageNotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::InvalidImageId => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+            Self::RangeNotSatisfiable { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::Metadata(_) | Self::Storage(_) | Self::Configuration(_) => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
@@ -54,6 +65,8 @@ impl Error {
             Self::MethodNotAllowed => "method_not_allowed",
             Self::InvalidImageId => "invalid_image_id",
             Self::ImageNotFound => "image_not_found",
+            Self::PreconditionFailed => "precondition_failed",
+            Self::RangeNotSatisfiable { .. } => "range_not_satisfiable",
             Self::Metadata(_) => "metadata_error",
             Self::Storage(_) => "storage_error",
             Self::Configuration(_) => "configuration_error",
@@ -68,6 +81,8 @@ impl Error {
             Self::MethodNotAllowed => "Method not allowed",
             Self::InvalidImageId => "Image id is not a valid UUID",
             Self::ImageNotFound => "Image not found",
+            Self::PreconditionFailed => "Image does not match the precondition",
+            Self::RangeNotSatisfiable { .. } => "Range lies outside the image",
             Self::Metadata(_) => "Failed to retrieve image metadata",
             Self::Storage(_) => "Failed to retrieve image content",
             Self::Configuration(_) => "Service is not configured correctly",
@@ -78,8 +93,8 @@ impl Error {
 /// Why an image's record cannot be had.
 #[derive(Debug, Error)]
 pub enum MetadataError {
-    /// The host's database cannot be opened or queried.
-    #[error("cannot read the metadata database: {0}")]
+    /// The host's store cannot be opened or read.
+    #[error("cannot read the metadata store: {0}")]
     Unavailable(String),
     /// The record is there and breaks a rule.
     #[error("the image's record is not usable: {0}")]
@@ -97,6 +112,9 @@ pub enum UnusableRecord {
         /// The type it should have.
         expected: &'static str,
     },
+    /// The key-value store's value is no JSON object with the record's fields.
+    #[error("its value cannot be read: {0}")]
+    Json(String),
     /// `mime_type` is no concrete `image/*` media type.
     #[error("mime_type {0:?} is no image type")]
     MimeType(String),
@@ -151,6 +169,14 @@ pub enum StorageError {
         /// The record's size in bytes.
         expected: u64,
     },
+    /// Storage does not announce the range that it was asked for.
+    #[error("storage announces {}, not the range {expected} of the record: import the image again", .announced.as_deref().unwrap_or("no range"))]
+    Range {
+        /// Storage's `Content-Range`, where it gave one.
+        announced: Option<String>,
+        /// The `Content-Range` that was to be announced.
+        expected: String,
+    },
     /// The stream ended, stalled or broke before it was whole.
     #[error("storage's stream broke after {received} of {expected} bytes: {cause}")]
     Interrupted {
@@ -166,13 +192,14 @@ pub enum StorageError {
 impl StorageError {
     /// Storage's own error code and what an operator can do about it.
     fn explanation(&self) -> String {
-        let Self::Status {
-            status,
-            code: Some(code),
-            ..
-        } = self
-        else {
-            return String::new();
+        let (status, code) = match self {
+            Self::Status { status: 200, .. } => return ": it ignores ranges".into(),
+            Self::Status {
+                status,
+                code: Some(code),
+                ..
+            } => (status, code),
+            _ => return String::new(),
         };
         let hint = match (code.as_str(), status) {
             ("NoSuchKey", _) => {
@@ -214,7 +241,7 @@ pub enum TransportError {
 }
 
 /// Why the settings cannot be used.
-#[derive(Debug, Error, PartialEq, Eq)]
+#[derive(Debug, Clone, Error, PartialEq, Eq)]
 pub enum ConfigError {
     /// A variable cannot be read.
     #[error("cannot read the variable {name}: {cause}")]

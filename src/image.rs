@@ -3,7 +3,7 @@
 use std::fmt;
 
 use http::HeaderValue;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::error::UnusableRecord;
@@ -38,7 +38,7 @@ pub struct EntityTag(HeaderValue);
 impl EntityTag {
     /// `hash` must be non-empty and hold only `etagc` characters:
     /// `%x21 / %x23-7E / obs-text`, that is no control, space, quote or DEL.
-    fn from_hash(hash: &str) -> Option<Self> {
+    pub(crate) fn from_hash(hash: &str) -> Option<Self> {
         let is_etagc = |byte: u8| matches!(byte, 0x21 | 0x23..=0x7e | 0x80..);
         if hash.is_empty() || !hash.bytes().all(is_etagc) {
             return None;
@@ -50,6 +50,61 @@ impl EntityTag {
     #[must_use]
     pub fn as_header_value(&self) -> &HeaderValue {
         &self.0
+    }
+
+    /// The opaque-tag without its quotes.
+    #[must_use]
+    pub fn opaque(&self) -> &[u8] {
+        let quoted = self.0.as_bytes();
+        &quoted[1..quoted.len() - 1]
+    }
+}
+
+/// A range of bytes that lies inside an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ByteRange {
+    first: u64,
+    last: u64,
+    size: u64,
+}
+
+impl ByteRange {
+    /// From the byte at `first` to that at `last`, both counted from zero and included, or to the
+    /// end of an image of `size` bytes; `None` where that holds no byte.
+    #[must_use]
+    pub fn new(first: u64, last: u64, size: u64) -> Option<Self> {
+        let last = last.min(size.checked_sub(1)?);
+        (first <= last).then_some(Self { first, last, size })
+    }
+
+    /// Position of the first byte.
+    #[must_use]
+    pub fn first(self) -> u64 {
+        self.first
+    }
+
+    /// Position of the last byte.
+    #[must_use]
+    pub fn last(self) -> u64 {
+        self.last
+    }
+
+    /// How many bytes it holds; at least one.
+    #[must_use]
+    pub fn length(self) -> u64 {
+        self.last - self.first + 1
+    }
+
+    /// The value of `Range` that asks for it (RFC 9110 section 14.2).
+    #[must_use]
+    pub fn to_range(self) -> String {
+        format!("bytes={}-{}", self.first, self.last)
+    }
+
+    /// The value of `Content-Range` that announces it (RFC 9110 section 14.4).
+    #[must_use]
+    pub fn to_content_range(self) -> String {
+        format!("bytes {}-{}/{}", self.first, self.last, self.size)
     }
 }
 
@@ -84,7 +139,7 @@ impl StorageKey {
 }
 
 /// A record as a metadata store holds it, not yet checked.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
 pub struct Record {
     /// Key of the object in storage.
     pub storage_key: String,
@@ -224,6 +279,23 @@ mod tests {
                 Err(UnusableRecord::Hash(broken.into())),
                 "{broken:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_byte_range_lies_inside_the_image_and_holds_a_byte() {
+        let range = ByteRange::new(2, u64::MAX, 10).unwrap();
+
+        assert_eq!((range.first(), range.last(), range.length()), (2, 9, 8));
+        assert_eq!(range.to_range(), "bytes=2-9");
+        assert_eq!(range.to_content_range(), "bytes 2-9/10");
+        for (first, last, size) in [
+            (0, 0, 0),
+            (10, 10, 10),
+            (5, 4, 10),
+            (u64::MAX, u64::MAX, 10),
+        ] {
+            assert_eq!(ByteRange::new(first, last, size), None);
         }
     }
 

@@ -5,21 +5,27 @@
 //! [`serve`] tells it on one page; every other module is one word of it.
 //!
 //! ```text
-//! component ─▶ serve ─▶ route · reply · config ─▶ image · error
-//!     │           ├────▶ metadata  (trait ImageRepository) ◀── metadata/sqlite
-//!     └─ adapters └────▶ storage   (trait StorageBackend)  ◀── storage/s3 ─▶ storage/sign
+//! component ─▶ serve ─▶ route · preconditions · range · cors · reply · config ─▶ image · error
+//!     │ │         ├────▶ metadata  (trait ImageRepository) ◀── metadata/{sqlite, key_value}
+//!     │ └▶ pipe   └────▶ storage   (trait StorageBackend)  ◀── storage/s3 ─▶ storage/sign
+//!     └── adapters
 //! ```
 //!
-//! Only [`component`](self), `metadata/sqlite.rs` and `storage/wasi_http.rs` know the WebAssembly
-//! host; they exist on `wasm32` alone. Everything else compiles and is tested natively.
+//! Only `component`, `pipe`, `storage/wasi_http` and the repositories know the WebAssembly host, and
+//! what of them does exists on `wasm32` alone. Everything else compiles and is tested natively.
 
 #[cfg(target_family = "wasm")]
 mod component;
+#[cfg(target_family = "wasm")]
+mod pipe;
 
 pub mod config;
+pub mod cors;
 pub mod error;
 pub mod image;
 pub mod metadata;
+pub mod preconditions;
+pub mod range;
 pub mod reply;
 pub mod request_log;
 pub mod route;

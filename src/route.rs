@@ -12,8 +12,10 @@ const SUFFIX: &str = "/file";
 /// What a request asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Route {
-    /// `GET /api/v1/images/{id}/file`
-    GetImageFile(ImageId),
+    /// `GET` or `HEAD` of `/api/v1/images/{id}/file`
+    ImageFile(ImageId),
+    /// `OPTIONS` of the same, whatever the id.
+    Options,
 }
 
 impl Route {
@@ -23,14 +25,16 @@ impl Route {
     /// [`Error::NotFound`], [`Error::MethodNotAllowed`] or [`Error::InvalidImageId`].
     pub fn parse(method: &Method, path_with_query: &str) -> Result<Self, Error> {
         let encoded_id = image_segment(path_with_query).ok_or(Error::NotFound)?;
-        if method != Method::GET {
-            return Err(Error::MethodNotAllowed);
+        match *method {
+            Method::GET | Method::HEAD => {}
+            Method::OPTIONS => return Ok(Self::Options),
+            _ => return Err(Error::MethodNotAllowed),
         }
         percent_decode_str(encoded_id)
             .decode_utf8()
             .ok()
             .and_then(|id| ImageId::parse(&id))
-            .map(Self::GetImageFile)
+            .map(Self::ImageFile)
             .ok_or(Error::InvalidImageId)
     }
 }
@@ -63,7 +67,7 @@ mod tests {
         ];
 
         for path in paths {
-            let Ok(Route::GetImageFile(id)) = get(&path) else {
+            let Ok(Route::ImageFile(id)) = get(&path) else {
                 panic!("{path} is not routed");
             };
             assert_eq!(id.to_string(), ID, "{path}");
@@ -101,10 +105,24 @@ mod tests {
         ];
 
         for path in paths {
-            for method in [Method::GET, Method::DELETE] {
+            for method in [Method::GET, Method::OPTIONS, Method::DELETE] {
                 let route = Route::parse(&method, &path);
                 assert!(matches!(route, Err(Error::NotFound)), "{method} {path}");
             }
+        }
+    }
+
+    #[test]
+    fn head_is_routed_as_get_is_and_options_needs_no_valid_id() {
+        let path = format!("/api/v1/images/{ID}/file");
+
+        assert_eq!(
+            Route::parse(&Method::HEAD, &path).unwrap(),
+            get(&path).unwrap()
+        );
+        for id in [ID, "no-uuid"] {
+            let route = Route::parse(&Method::OPTIONS, &format!("/api/v1/images/{id}/file"));
+            assert!(matches!(route, Ok(Route::Options)), "{id}");
         }
     }
 

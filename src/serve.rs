@@ -1,12 +1,15 @@
 //! The whole story of one request.
 
-use http::Method;
+use http::{HeaderMap, Method};
 
 use crate::config::Config;
+use crate::cors::AllowedOrigins;
 use crate::error::{Error, StorageError};
-use crate::image::ImageId;
+use crate::image::{Image, ImageId};
 use crate::metadata::ImageRepository;
-use crate::reply::Reply;
+use crate::preconditions::{self, Verdict};
+use crate::range::{self, Selection};
+use crate::reply::{Content, Reply};
 use crate::request_log::{RequestLog, timed};
 use crate::route::Route;
 use crate::storage::StorageBackend;
@@ -18,56 +21,120 @@ pub struct Request {
     pub method: Method,
     /// The path as it was sent, and the query.
     pub path_with_query: String,
+    /// The header fields.
+    pub headers: HeaderMap,
 }
 
-/// Answers a request.
-///
-/// # Errors
-/// [`Error`], to be shown by [`Reply::error`].
+/// Answers a request, whatever comes of it.
 pub fn serve<S: StorageBackend>(
     request: &Request,
     config: &Config,
-    images: &impl ImageRepository,
+    images: &dyn ImageRepository,
     storage: &S,
     log: &mut RequestLog,
-) -> Result<Reply<S::Body>, Error> {
-    match Route::parse(&request.method, &request.path_with_query)? {
-        Route::GetImageFile(id) => serve_image_file(id, config, images, storage, log),
+) -> Reply<S::Body> {
+    let outcome = match Route::parse(&request.method, &request.path_with_query) {
+        Ok(Route::ImageFile(id)) => serve_image_file(id, request, config, images, storage, log),
+        Ok(Route::Options) => Ok(Reply::options()),
+        Err(error) => Err(error),
+    };
+    match outcome {
+        Ok(reply) => complete(reply, request, &config.cors),
+        Err(error) => fail(&error, request, &config.cors, log),
     }
+}
+
+/// Answers a request that has failed; the cause goes to the log.
+pub fn fail<B>(
+    error: &Error,
+    request: &Request,
+    cors: &AllowedOrigins,
+    log: &mut RequestLog,
+) -> Reply<B> {
+    log.cause = Some(error.to_string());
+    complete(Reply::error(error), request, cors)
 }
 
 fn serve_image_file<S: StorageBackend>(
     id: ImageId,
+    request: &Request,
     config: &Config,
-    images: &impl ImageRepository,
+    images: &dyn ImageRepository,
     storage: &S,
     log: &mut RequestLog,
 ) -> Result<Reply<S::Body>, Error> {
     log.image_id = Some(id);
     let image =
         timed(&mut log.metadata_ms, || images.get_by_id(id))?.ok_or(Error::ImageNotFound)?;
-    if image.size > config.max_image_bytes {
-        return Err(Error::Storage(StorageError::TooLarge {
-            size: image.size,
-            limit: config.max_image_bytes,
-        }));
+    // Before the preconditions, which count only where the answer would be the image
+    // (RFC 9110 section 13.2.1).
+    check_size(&image, config.max_image_bytes)?;
+    match preconditions::evaluate(&request.headers, &image.etag) {
+        Verdict::Proceed => {}
+        Verdict::NotModified => return Ok(Reply::not_modified(&image)),
+        Verdict::Failed => return Err(Error::PreconditionFailed),
     }
-    let body = timed(&mut log.storage_first_byte_ms, || {
-        storage.get(&image.storage_key, image.size)
-    })?;
-    Ok(Reply::image(&image, body))
+    timed(&mut log.storage_first_byte_ms, || {
+        fetch(&image, request, storage)
+    })
+}
+
+fn check_size(image: &Image, limit: u64) -> Result<(), StorageError> {
+    if image.size <= limit {
+        return Ok(());
+    }
+    Err(StorageError::TooLarge {
+        size: image.size,
+        limit,
+    })
+}
+
+/// `Range` is defined for `GET` alone (RFC 9110 section 14.2).
+fn fetch<S: StorageBackend>(
+    image: &Image,
+    request: &Request,
+    storage: &S,
+) -> Result<Reply<S::Body>, Error> {
+    let (key, size) = (&image.storage_key, image.size);
+    if request.method == Method::HEAD {
+        storage.head(key, size)?;
+        return Ok(Reply::head(image));
+    }
+    match range::select(&request.headers, &image.etag, size) {
+        Selection::Whole => Ok(Reply::image(image, storage.get(key, size, None)?)),
+        Selection::Part(range) => {
+            let body = storage.get(key, size, Some(range))?;
+            Ok(Reply::part(image, range, body))
+        }
+        Selection::Unsatisfiable => Err(Error::RangeNotSatisfiable { size }),
+    }
+}
+
+/// What every answer to this request has in common, successful or not.
+fn complete<B>(mut reply: Reply<B>, request: &Request, cors: &AllowedOrigins) -> Reply<B> {
+    reply
+        .headers
+        .extend(cors.response_fields(&request.method, &request.headers));
+    if request.method == Method::HEAD {
+        reply.content = Content::None;
+    }
+    reply
 }
 
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
 
+    use http::header::{
+        ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_LENGTH, HeaderName, HeaderValue, IF_MATCH,
+        IF_NONE_MATCH, RANGE,
+    };
+
     use super::*;
     use crate::error::MetadataError;
-    use crate::image::{Image, Record, StorageKey};
-    use crate::reply::Content;
+    use crate::image::{ByteRange, Record, StorageKey};
 
-    const ID: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
+    const PATH: &str = "/api/v1/images/67e55044-10b1-426f-9247-bb680e5fe0c8/file";
 
     /// Holds one image of three bytes.
     struct OneImage;
@@ -80,76 +147,147 @@ mod tests {
                 hash: "abc".into(),
                 size_bytes: 3,
             };
-            let is_known = id.to_string() == ID;
+            let is_known = PATH.contains(&id.to_string());
             Ok(is_known.then(|| Image::try_from(record)).transpose()?)
         }
     }
 
     /// Remembers what it was asked for.
     #[derive(Default)]
-    struct Recorded(RefCell<Vec<(String, u64)>>);
+    struct Recorded(RefCell<Vec<String>>);
 
     impl StorageBackend for Recorded {
-        type Body = &'static str;
+        type Body = ();
 
-        fn get(&self, key: &StorageKey, size: u64) -> Result<&'static str, StorageError> {
-            self.0.borrow_mut().push((key.as_str().to_owned(), size));
-            Ok("abc")
+        fn get(
+            &self,
+            key: &StorageKey,
+            size: u64,
+            range: Option<ByteRange>,
+        ) -> Result<(), StorageError> {
+            let range = range.map_or("whole".into(), ByteRange::to_range);
+            let asked = format!("GET {} of {size}: {range}", key.as_str());
+            self.0.borrow_mut().push(asked);
+            Ok(())
+        }
+
+        fn head(&self, key: &StorageKey, size: u64) -> Result<(), StorageError> {
+            self.0
+                .borrow_mut()
+                .push(format!("HEAD {} of {size}", key.as_str()));
+            Ok(())
         }
     }
 
-    fn ask(
-        path: &str,
-        max_image_bytes: &str,
-        storage: &Recorded,
-        log: &mut RequestLog,
-    ) -> Result<Reply<&'static str>, Error> {
-        let request = Request {
-            method: Method::GET,
-            path_with_query: path.into(),
-        };
-        let config = Config::example(&[("max_image_bytes", max_image_bytes)]);
-        serve(&request, &config, &OneImage, storage, log)
+    fn request(method: &Method, fields: &[(HeaderName, &'static str)]) -> Request {
+        let fields = fields.iter().cloned();
+        Request {
+            method: method.clone(),
+            path_with_query: PATH.into(),
+            headers: fields
+                .map(|(name, value)| (name, HeaderValue::from_static(value)))
+                .collect(),
+        }
     }
 
-    #[test]
-    fn a_known_image_is_fetched_by_its_key_and_size() {
+    /// The reply, and what storage was asked.
+    fn ask(request: &Request, settings: &[(&str, &str)]) -> (Reply<()>, Vec<String>, RequestLog) {
         let (storage, mut log) = (Recorded::default(), RequestLog::start());
-
-        let reply = ask(
-            &format!("/api/v1/images/{ID}/file"),
-            "3",
+        let reply = serve(
+            request,
+            &Config::example(settings),
+            &OneImage,
             &storage,
             &mut log,
-        )
-        .unwrap();
-
-        assert!(matches!(
-            reply.content,
-            Content::Stream {
-                body: "abc",
-                length: 3
-            }
-        ));
-        assert_eq!(*storage.0.borrow(), [("k".to_owned(), 3)]);
-        assert_eq!(log.image_id.map(|id| id.to_string()).as_deref(), Some(ID));
-        assert!(log.metadata_ms.is_some() && log.storage_first_byte_ms.is_some());
+        );
+        (reply, storage.0.into_inner(), log)
     }
 
     #[test]
-    fn storage_is_not_asked_for_an_unknown_image_or_one_above_the_limit() {
-        let (storage, mut log) = (Recorded::default(), RequestLog::start());
-        let known = format!("/api/v1/images/{ID}/file");
-        let unknown = known.replace('6', "7");
+    fn each_request_has_its_status_and_asks_of_storage_no_more_than_it_needs() {
+        type Case = (
+            Method,
+            &'static [(HeaderName, &'static str)],
+            u16,
+            &'static [&'static str],
+        );
+        let table: [Case; 12] = [
+            (Method::GET, &[], 200, &["GET k of 3: whole"]),
+            (
+                Method::GET,
+                &[(RANGE, "bytes=1-")],
+                206,
+                &["GET k of 3: bytes=1-2"],
+            ),
+            (Method::GET, &[(RANGE, "bytes=3-")], 416, &[]),
+            (Method::GET, &[(IF_NONE_MATCH, "\"abc\"")], 304, &[]),
+            (
+                Method::GET,
+                &[(IF_NONE_MATCH, "\"abc\""), (RANGE, "bytes=3-")],
+                304,
+                &[],
+            ),
+            (Method::GET, &[(IF_MATCH, "\"x\"")], 412, &[]),
+            (Method::HEAD, &[], 200, &["HEAD k of 3"]),
+            (Method::HEAD, &[(RANGE, "bytes=1-")], 200, &["HEAD k of 3"]),
+            (Method::HEAD, &[(IF_NONE_MATCH, "*")], 304, &[]),
+            (Method::HEAD, &[(IF_MATCH, "\"x\"")], 412, &[]),
+            (Method::OPTIONS, &[], 204, &[]),
+            (Method::DELETE, &[], 405, &[]),
+        ];
 
-        let not_found = ask(&unknown, "3", &storage, &mut log);
-        let too_large = ask(&known, "2", &storage, &mut log);
+        for (method, fields, status, asked) in table {
+            let (reply, seen, _) = ask(&request(&method, fields), &[]);
+            assert_eq!(reply.status, status, "{method} {fields:?}");
+            assert_eq!(seen, asked, "{method} {fields:?}");
+        }
+    }
 
-        assert!(matches!(not_found, Err(Error::ImageNotFound)));
-        assert!(matches!(
-            too_large,
-            Err(Error::Storage(StorageError::TooLarge { size: 3, limit: 2 }))
-        ));
-        assert!(storage.0.borrow().is_empty());
+    #[test]
+    fn a_served_image_leaves_its_id_and_timings_in_the_log() {
+        let (_, _, log) = ask(&request(&Method::GET, &[]), &[]);
+
+        assert!(log.image_id.is_some() && log.metadata_ms.is_some());
+        assert!(log.storage_first_byte_ms.is_some() && log.cause.is_none());
+    }
+
+    #[test]
+    fn an_unknown_image_is_not_found_and_storage_is_not_asked() {
+        let mut unknown = request(&Method::GET, &[]);
+        unknown.path_with_query = PATH.replace('6', "7");
+
+        let (reply, asked, log) = ask(&unknown, &[]);
+
+        assert_eq!((reply.status.as_u16(), asked), (404, vec![]));
+        assert!(log.cause.is_some());
+    }
+
+    #[test]
+    fn an_image_above_the_limit_fails_whatever_the_preconditions() {
+        for fields in [&[][..], &[(IF_NONE_MATCH, "*")], &[(IF_MATCH, "\"x\"")]] {
+            let limit = [("max_image_bytes", "2")];
+            let (reply, asked, _) = ask(&request(&Method::GET, fields), &limit);
+            assert_eq!((reply.status.as_u16(), asked), (500, vec![]), "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn head_is_answered_without_content_even_where_it_fails() {
+        let failing = request(&Method::HEAD, &[(IF_MATCH, "\"x\"")]);
+
+        let (reply, ..) = ask(&failing, &[]);
+
+        assert!(matches!(reply.content, Content::None));
+        assert_ne!(reply.headers[CONTENT_LENGTH], "0");
+    }
+
+    #[test]
+    fn every_answer_carries_the_cross_origin_fields() {
+        let settings = [("cors_allowed_origins", "*")];
+
+        for method in [Method::GET, Method::HEAD, Method::OPTIONS, Method::DELETE] {
+            let (reply, ..) = ask(&request(&method, &[]), &settings);
+            assert_eq!(reply.headers[ACCESS_CONTROL_ALLOW_ORIGIN], "*", "{method}");
+        }
     }
 }

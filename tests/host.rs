@@ -189,7 +189,7 @@ fn connections_to_storage_are_used_again() {
     )
     .start();
     let image = TestImage::of_size(10);
-    app.database().insert(&image);
+    app.record(&image);
 
     for _ in 0..4 {
         app.get(&image.path()).bytes();

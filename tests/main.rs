@@ -7,11 +7,17 @@
 
 mod harness;
 
+mod clients;
 mod component;
+mod conditional_requests;
 mod configuration;
+mod cors;
+mod head_and_options;
 mod host;
 mod memory;
 mod metadata;
+mod openapi;
+mod ranges;
 mod request_log;
 mod routing;
 mod serving;

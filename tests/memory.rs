@@ -1,8 +1,6 @@
 //! Memory does not grow with the image.
 
-use std::io::Write;
-
-use crate::harness::{App, Storage, TestImage};
+use crate::harness::{App, Storage, TestImage, say};
 
 const MIB: u64 = 1024 * 1024;
 const CLIENTS: usize = 32;
@@ -28,14 +26,12 @@ fn thirty_two_downloads_of_fifty_megabytes_need_at_most_64_mib_more_than_rest() 
     let (status, output) = app.interrupt();
     assert!(status.success());
     let linear = largest_component_memory(&output);
-    let report = format!(
+    say(&format!(
         "memory: resident {} MiB at rest, {} MiB under load; largest component memory {} KiB",
         at_rest / MIB,
         under_load / MIB,
         linear / 1024
-    );
-    // Written past the test runner, so that the figures show when the test passes, too.
-    writeln!(std::io::stderr(), "{report}").unwrap();
+    ));
     assert!(
         under_load <= at_rest + 64 * MIB,
         "{under_load} bytes, {at_rest} at rest"

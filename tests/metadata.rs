@@ -3,19 +3,19 @@
 use rusqlite::ToSql;
 use rusqlite::types::Null;
 
-use crate::harness::app::Launch;
-use crate::harness::{App, Storage, TestImage};
+use crate::harness::app::{Launch, MetadataStore};
+use crate::harness::{App, Storage, TestImage, on_each_store};
 
 #[test]
 fn a_record_written_while_the_app_runs_is_found() {
-    let storage = Storage::start();
-    let app = App::start(&storage);
-    let image = TestImage::of_size(1000);
-    assert_eq!(app.get(&image.path()).status, 404);
+    for (storage, app) in on_each_store(|launch| launch) {
+        let image = TestImage::of_size(1000);
+        assert_eq!(app.get(&image.path()).status, 404);
 
-    app.import(&storage, &image);
+        app.import(&storage, &image);
 
-    assert_eq!(app.get(&image.path()).bytes(), image.bytes);
+        assert_eq!(app.get(&image.path()).bytes(), image.bytes);
+    }
 }
 
 #[test]
@@ -116,6 +116,56 @@ fn a_database_that_the_manifest_does_not_grant_is_a_metadata_error() {
         .assert_metadata_error();
 
     assert!(app.cause().contains("sqlite_databases"), "{}", app.cause());
+}
+
+#[test]
+fn a_key_value_record_that_breaks_a_rule_is_refused_and_its_rule_is_logged() {
+    let storage = Storage::start();
+    let app = Launch::on(&storage)
+        .records_in(MetadataStore::KeyValue)
+        .start();
+    let broken: [(&[u8], &str); 6] = [
+        (b"", "its value cannot be read"),
+        (b"\xff\xfe", "its value cannot be read"),
+        (b"[1,2]", "its value cannot be read"),
+        (
+            br#"{"storage_key":"k","mime_type":"image/png","hash":"h"}"#,
+            "size_bytes",
+        ),
+        (
+            br#"{"storage_key":"k","mime_type":"text/html","hash":"h","size_bytes":1}"#,
+            "is no image type",
+        ),
+        (
+            br#"{"storage_key":"k","mime_type":"image/png","hash":"h","size_bytes":-1}"#,
+            "is negative",
+        ),
+    ];
+
+    for (number, (value, rule)) in broken.iter().enumerate() {
+        let image = TestImage::of_size(0);
+        app.key_value().set(&image, value);
+
+        app.get(&image.path()).assert_metadata_error();
+
+        let cause = app.log(number + 1)[number]["cause"].to_string();
+        assert!(cause.contains(rule), "{rule}: {cause}");
+    }
+    assert_eq!(storage.asked(), 0);
+}
+
+#[test]
+fn a_key_value_store_that_the_manifest_does_not_grant_is_a_metadata_error() {
+    let storage = Storage::start();
+    let app = Launch::on(&storage)
+        .records_in(MetadataStore::KeyValue)
+        .manifest(|text| text.replace("key_value_stores = [\"default\"]", ""))
+        .start();
+
+    app.get(&TestImage::of_size(0).path())
+        .assert_metadata_error();
+
+    assert!(app.cause().contains("key_value_stores"), "{}", app.cause());
 }
 
 #[test]

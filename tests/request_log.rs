@@ -75,7 +75,7 @@ fn no_line_shows_a_credential() {
     let storage = Storage::start();
     let app = App::start(&storage);
     let image = TestImage::of_size(1000);
-    app.database().insert(&image);
+    app.record(&image);
 
     app.get(&image.path()).assert_storage_error();
     app.get("/");

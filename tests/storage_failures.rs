@@ -2,7 +2,7 @@
 
 use crate::harness::app::Launch;
 use crate::harness::storage::Credentials;
-use crate::harness::{App, ScriptedStorage, Step, Storage, TestImage};
+use crate::harness::{App, ScriptedStorage, Step, Storage, TestImage, on_each_store};
 
 /// An app on a scripted storage, and an image of ten bytes in its records.
 fn scripted(steps: impl Into<Vec<Step>>) -> (ScriptedStorage, App, TestImage) {
@@ -18,7 +18,7 @@ fn scripted_with(
     let launch = Launch::new(storage.endpoint(), "scripted-bucket", &credentials);
     let app = change(launch).start();
     let image = TestImage::of_size(10);
-    app.database().insert(&image);
+    app.record(&image);
     (storage, app, image)
 }
 
@@ -63,19 +63,19 @@ fn a_wrong_secret_key_is_a_storage_error_and_the_log_says_which_setting_to_check
 
 #[test]
 fn a_missing_object_is_a_storage_error() {
-    let storage = Storage::start();
-    let app = App::start(&storage);
-    let image = TestImage::of_size(1000);
-    app.database().insert(&image);
+    for (storage, app) in on_each_store(|launch| launch) {
+        let image = TestImage::of_size(1000);
+        app.record(&image);
 
-    app.get(&image.path()).assert_storage_error();
+        app.get(&image.path()).assert_storage_error();
 
-    assert!(
-        app.cause().contains("404 after 1 attempt(s) (NoSuchKey)"),
-        "{}",
-        app.cause()
-    );
-    assert_eq!(storage.object_requests().len(), 1);
+        let cause = app.cause();
+        assert!(
+            cause.contains("404 after 1 attempt(s) (NoSuchKey)"),
+            "{cause}"
+        );
+        assert_eq!(storage.asked(), 1);
+    }
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn an_object_of_another_length_than_its_record_is_a_storage_error() {
 
     for (number, actual) in [0, 999, 1001].into_iter().enumerate() {
         let image = TestImage::of_size(1000);
-        app.database().insert(&image);
+        app.record(&image);
         storage.put(&image.key, &TestImage::of_size(actual).bytes);
 
         app.get(&image.path()).assert_storage_error();

@@ -15,7 +15,7 @@ use wasmtime::{
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView, p2::bindings::ProxyPre};
 
-use crate::capabilities::{outbound_http, sqlite, stdio, variables};
+use crate::capabilities::{key_value, outbound_http, sqlite, stdio, variables};
 
 /// Most instances that live at once, as in Spin; a request beyond them fails.
 const MAX_INSTANCES: u32 = 1_000;
@@ -48,6 +48,8 @@ pub struct Grants {
     pub variables: variables::Instance,
     /// Databases.
     pub sqlite: sqlite::Instance,
+    /// Key-value stores.
+    pub key_value: key_value::Instance,
     /// Network.
     pub outbound_http: outbound_http::Instance,
 }
@@ -95,6 +97,9 @@ impl Compiler {
             &mut instance.variables
         })?;
         sqlite::Instance::link(&mut linker, |instance: &mut Instance| &mut instance.sqlite)?;
+        key_value::Instance::link(&mut linker, |instance: &mut Instance| {
+            &mut instance.key_value
+        })?;
         Ok(Self {
             engine,
             linker,
@@ -137,6 +142,7 @@ impl Compiled {
             stdio,
             variables,
             sqlite,
+            key_value,
             outbound_http,
         } = self.grants.clone();
         let instance = Instance {
@@ -145,6 +151,7 @@ impl Compiled {
             table: ResourceTable::new(),
             variables,
             sqlite,
+            key_value,
             outbound_http,
             largest_memory: self.largest_memory.clone(),
         };
@@ -161,6 +168,7 @@ pub struct Instance {
     table: ResourceTable,
     variables: variables::Instance,
     sqlite: sqlite::Instance,
+    key_value: key_value::Instance,
     outbound_http: outbound_http::Instance,
     largest_memory: LargestMemory,
 }

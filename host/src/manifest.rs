@@ -35,7 +35,6 @@ const NOT_IMPLEMENTED: &[NotImplemented] = &[
             "environment",
             "exclude_files",
             "files",
-            "key_value_stores",
             "profile",
             "targets",
         ],
@@ -145,6 +144,9 @@ pub struct Component {
     /// Labels of the databases that the component may open.
     #[serde(default)]
     pub sqlite_databases: Vec<String>,
+    /// Labels of the key-value stores that the component may open.
+    #[serde(default)]
+    pub key_value_stores: Vec<String>,
     #[serde(rename = "build")]
     _build: Option<toml::Table>,
     #[serde(rename = "tool")]
@@ -213,8 +215,8 @@ source = "viewer.wasm"
             ),
             (
                 "a key of Spin's that this host lacks",
-                format!("{MINIMAL}key_value_stores = [\"default\"]\n"),
-                "spin.toml: `component.viewer.key_value_stores` is a Spin setting that this host does not implement",
+                format!("{MINIMAL}ai_models = [\"llama2-chat\"]\n"),
+                "spin.toml: `component.viewer.ai_models` is a Spin setting that this host does not implement",
             ),
             (
                 "such a key in an array of tables",

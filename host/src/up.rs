@@ -14,7 +14,8 @@ use tokio::net::TcpListener;
 
 use crate::{
     capabilities::{
-        outbound_http::OutboundHttp, sqlite::Sqlite, stdio::Stdio, variables::Variables,
+        key_value::KeyValue, outbound_http::OutboundHttp, sqlite::Sqlite, stdio::Stdio,
+        variables::Variables,
     },
     diagnostics::report,
     engine::{Compiler, Grants, LargestMemory},
@@ -137,6 +138,7 @@ impl Up {
             .unwrap_or_else(|| folder.join(".spin"));
         let stdio = self.open_stdio(&state_dir)?;
         let mut sqlite = self.open_sqlite(&state_dir)?;
+        let mut key_value = KeyValue::new(&state_dir);
         let outbound_http = OutboundHttp::new();
         let compiler = Compiler::new()
             .map_err(|error| anyhow::anyhow!("the wasm engine cannot start: {error:#}"))?;
@@ -148,6 +150,7 @@ impl Up {
                 stdio: stdio.grant(id)?,
                 variables: variables.grant(component).with_context(in_component)?,
                 sqlite: sqlite.grant(component).with_context(in_component)?,
+                key_value: key_value.grant(component).with_context(in_component)?,
                 outbound_http: outbound_http
                     .grant(id, component, variables.values())
                     .with_context(in_component)?,
@@ -159,6 +162,12 @@ impl Up {
             report(format_args!(
                 "Logging component stdio to \"{}\"",
                 folder.join("").display()
+            ));
+        }
+        if let Some(path) = key_value.path_in_use() {
+            report(format_args!(
+                "Storing default key-value data to \"{}\".",
+                path.display()
             ));
         }
         if let Some(path) = sqlite.path_in_use() {

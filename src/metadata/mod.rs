@@ -1,5 +1,6 @@
 //! Where the images' records are.
 
+pub mod key_value;
 #[cfg(target_family = "wasm")]
 pub mod sqlite;
 

@@ -6,16 +6,28 @@ mod sign;
 pub mod wasi_http;
 
 use crate::error::StorageError;
-use crate::image::StorageKey;
+use crate::image::{ByteRange, StorageKey};
 
 /// Fetches objects.
 pub trait StorageBackend {
     /// A byte stream that has begun.
     type Body;
 
-    /// The whole object, once storage has promised exactly `size` bytes.
+    /// The object, or a range of it, once storage has promised exactly that of an object of
+    /// `size` bytes.
     ///
     /// # Errors
     /// [`StorageError`] when storage does not answer with that.
-    fn get(&self, key: &StorageKey, size: u64) -> Result<Self::Body, StorageError>;
+    fn get(
+        &self,
+        key: &StorageKey,
+        size: u64,
+        range: Option<ByteRange>,
+    ) -> Result<Self::Body, StorageError>;
+
+    /// Confirms that there is an object of `size` bytes.
+    ///
+    /// # Errors
+    /// [`StorageError`] when storage does not confirm it.
+    fn head(&self, key: &StorageKey, size: u64) -> Result<(), StorageError>;
 }

@@ -1,4 +1,4 @@
-//! S3's `GetObject`: the request, its retries, and the check of what storage promises.
+//! S3's `GetObject` and `HeadObject`: the request, its retries, and the check of what storage promises.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,7 +9,7 @@ use super::StorageBackend;
 use super::sign::sign;
 use crate::config::{AddressingStyle, StorageConfig};
 use crate::error::{StorageError, TransportError};
-use crate::image::StorageKey;
+use crate::image::{ByteRange, StorageKey};
 
 /// Everything is encoded but RFC 3986's unreserved characters and the slash
 /// (Amazon S3 API Reference, "Signature Calculations", `UriEncode`).
@@ -48,7 +48,7 @@ pub trait Transport {
 /// A signed request, to be sent as it is.
 #[derive(Debug)]
 pub struct StorageRequest {
-    /// `GET`.
+    /// `GET` or `HEAD`.
     pub method: Method,
     /// The percent-encoded path that was signed.
     pub path: String,
@@ -79,15 +79,34 @@ impl<'a, T: Transport> S3Storage<'a, T> {
         Self { config, transport }
     }
 
+    /// An answer of the one status that fits the request.
+    fn request(
+        &self,
+        method: &Method,
+        key: &StorageKey,
+        range: Option<&str>,
+    ) -> Result<StorageResponse<T::Body>, StorageError> {
+        let expected = match range {
+            Some(_) => StatusCode::PARTIAL_CONTENT,
+            None => StatusCode::OK,
+        };
+        let (response, attempts) = self.send_with_retries(method, &self.object_path(key), range)?;
+        if response.status == expected {
+            return Ok(response);
+        }
+        Err(self.unexpected_status(response, attempts))
+    }
+
     /// Signs and sends until an answer is final or the attempts are used up.
     fn send_with_retries(
         &self,
         method: &Method,
         path: &str,
+        range: Option<&str>,
     ) -> Result<(StorageResponse<T::Body>, u32), StorageError> {
         let mut attempts = 1;
         loop {
-            let outcome = self.transport.send(&self.signed(method, path)?);
+            let outcome = self.transport.send(&self.signed(method, path, range)?);
             let is_last = attempts >= self.config.max_attempts.get();
             match outcome {
                 Ok(response) if is_last || !is_transient_status(response.status) => {
@@ -103,13 +122,22 @@ impl<'a, T: Transport> S3Storage<'a, T> {
     }
 
     /// Each attempt is signed anew, since a signature carries its time.
-    fn signed(&self, method: &Method, path: &str) -> Result<StorageRequest, StorageError> {
+    fn signed(
+        &self,
+        method: &Method,
+        path: &str,
+        range: Option<&str>,
+    ) -> Result<StorageRequest, StorageError> {
         let endpoint = &self.config.endpoint;
         let uri = format!("{}://{}{path}", endpoint.scheme, endpoint.authority);
+        let mut headers = sign(self.config, method, &uri, range, self.transport.now())?;
+        if let Some(range) = range.and_then(|range| HeaderValue::from_str(range).ok()) {
+            headers.push((header::RANGE, range));
+        }
         Ok(StorageRequest {
             method: method.clone(),
             path: path.to_owned(),
-            headers: sign(self.config, method, &uri, self.transport.now())?,
+            headers,
         })
     }
 
@@ -134,19 +162,44 @@ impl<'a, T: Transport> S3Storage<'a, T> {
 impl<T: Transport> StorageBackend for S3Storage<'_, T> {
     type Body = T::Body;
 
-    fn get(&self, key: &StorageKey, size: u64) -> Result<T::Body, StorageError> {
-        let (response, attempts) = self.send_with_retries(&Method::GET, &self.object_path(key))?;
-        if response.status != StatusCode::OK {
-            return Err(self.unexpected_status(response, attempts));
-        }
-        let promised = content_length(&response.headers);
-        if promised != Some(size) {
-            return Err(StorageError::Length {
-                promised,
-                expected: size,
-            });
+    fn get(
+        &self,
+        key: &StorageKey,
+        size: u64,
+        range: Option<ByteRange>,
+    ) -> Result<T::Body, StorageError> {
+        let asked = range.map(ByteRange::to_range);
+        let response = self.request(&Method::GET, key, asked.as_deref())?;
+        check_length(&response.headers, range.map_or(size, ByteRange::length))?;
+        if let Some(range) = range {
+            check_range(&response.headers, &range.to_content_range())?;
         }
         Ok(response.body)
+    }
+
+    fn head(&self, key: &StorageKey, size: u64) -> Result<(), StorageError> {
+        let response = self.request(&Method::HEAD, key, None)?;
+        check_length(&response.headers, size)
+    }
+}
+
+fn check_length(headers: &HeaderMap, expected: u64) -> Result<(), StorageError> {
+    let promised = content_length(headers);
+    if promised == Some(expected) {
+        return Ok(());
+    }
+    Err(StorageError::Length { promised, expected })
+}
+
+/// `Content-Range` must be the one that the request leads to, down to the object's whole length.
+fn check_range(headers: &HeaderMap, expected: &str) -> Result<(), StorageError> {
+    let mut values = headers.get_all(header::CONTENT_RANGE).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) if value.as_bytes().eq_ignore_ascii_case(expected.as_bytes()) => Ok(()),
+        (announced, _) => Err(StorageError::Range {
+            announced: announced.map(|value| String::from_utf8_lossy(value.as_bytes()).into()),
+            expected: expected.to_owned(),
+        }),
     }
 }
 
@@ -268,7 +321,7 @@ mod tests {
 
     fn get(transport: &Scripted) -> Result<&'static str, StorageError> {
         let key = StorageKey::parse("k".into()).unwrap();
-        S3Storage::new(&config("path"), transport).get(&key, 3)
+        S3Storage::new(&config("path"), transport).get(&key, 3, None)
     }
 
     #[test]
@@ -293,6 +346,84 @@ mod tests {
         );
     }
 
+    fn get_range(transport: &Scripted) -> Result<&'static str, StorageError> {
+        let key = StorageKey::parse("k".into()).unwrap();
+        let range = ByteRange::new(2, 4, 10);
+        S3Storage::new(&config("path"), transport).get(&key, 10, range)
+    }
+
+    #[test]
+    fn a_range_is_one_ranged_request_whose_range_is_signed() {
+        let fields = [
+            (header::CONTENT_LENGTH, "3"),
+            (header::CONTENT_RANGE, "bytes 2-4/10"),
+        ];
+        let transport = Scripted::new([answer(206, &fields, "cde")]);
+
+        assert_eq!(get_range(&transport).unwrap(), "cde");
+
+        let requests = transport.requests.borrow();
+        let field = |name: HeaderName| {
+            let (_, value) = requests[0]
+                .headers
+                .iter()
+                .find(|(known, _)| *known == name)
+                .unwrap();
+            value.to_str().unwrap()
+        };
+        assert_eq!(field(header::RANGE), "bytes=2-4");
+        assert!(field(header::AUTHORIZATION).contains("SignedHeaders=host;range;"));
+    }
+
+    #[test]
+    fn any_answer_to_a_range_but_that_range_of_that_object_is_refused() {
+        let length = || (header::CONTENT_LENGTH, "3");
+        let range = |value| (header::CONTENT_RANGE, value);
+        let answers = [
+            answer(200, &[(header::CONTENT_LENGTH, "10")], "abcdefghij"),
+            answer(200, &[length(), range("bytes 2-4/10")], "cde"),
+            answer(206, &[length()], "cde"),
+            answer(
+                206,
+                &[(header::CONTENT_LENGTH, "4"), range("bytes 2-4/10")],
+                "cdef",
+            ),
+            answer(206, &[range("bytes 2-4/10")], "cde"),
+            answer(206, &[length(), range("bytes 3-5/10")], "def"),
+            answer(206, &[length(), range("bytes 2-4/11")], "cde"),
+            answer(206, &[length(), range("bytes 2-4/*")], "cde"),
+            answer(
+                206,
+                &[length(), range("bytes 2-4/10"), range("bytes 2-4/10")],
+                "cde",
+            ),
+            answer(416, &[(header::CONTENT_RANGE, "bytes */10")], ""),
+        ];
+
+        for outcome in answers {
+            let shown = format!("{outcome:?}");
+            assert!(get_range(&Scripted::new([outcome])).is_err(), "{shown}");
+        }
+    }
+
+    #[test]
+    fn head_confirms_the_object_and_its_length() {
+        let key = StorageKey::parse("k".into()).unwrap();
+        let head = |outcome: Outcome| {
+            let transport = Scripted::new([outcome]);
+            let confirmed = S3Storage::new(&config("path"), &transport)
+                .head(&key, 3)
+                .is_ok();
+            assert_eq!(transport.requests.borrow()[0].method, Method::HEAD);
+            confirmed
+        };
+
+        assert!(head(answer(200, &[(header::CONTENT_LENGTH, "3")], "")));
+        assert!(!head(answer(200, &[(header::CONTENT_LENGTH, "4")], "")));
+        assert!(!head(answer(200, &[], "")));
+        assert!(!head(answer(404, &[], "")));
+    }
+
     #[test]
     fn a_key_is_encoded_once_and_placed_by_addressing_style() {
         let keys = [
@@ -315,7 +446,7 @@ mod tests {
             ] {
                 let transport = Scripted::new([whole_object()]);
                 S3Storage::new(&config(style), &transport)
-                    .get(&key, 3)
+                    .get(&key, 3, None)
                     .unwrap();
                 assert_eq!(transport.requests.borrow()[0].path, path);
             }

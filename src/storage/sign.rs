@@ -9,13 +9,14 @@ use aws_sigv4::http_request::{
     UriPathNormalizationMode, sign as sign_request,
 };
 use aws_sigv4::sign::v4;
+use http::header::RANGE;
 use http::{HeaderName, HeaderValue, Method};
 
 use crate::config::StorageConfig;
 use crate::error::StorageError;
 
 /// The header fields that authenticate a request for `uri`, which is absolute, already
-/// percent-encoded, and sent exactly as it is signed.
+/// percent-encoded, and sent exactly as it is signed, as is `range`.
 ///
 /// # Errors
 /// [`StorageError::Signing`]; not for a valid [`StorageConfig`].
@@ -23,6 +24,7 @@ pub(super) fn sign(
     config: &StorageConfig,
     method: &Method,
     uri: &str,
+    range: Option<&str>,
     time: SystemTime,
 ) -> Result<Vec<(HeaderName, HeaderValue)>, StorageError> {
     let credentials = &config.credentials;
@@ -46,7 +48,7 @@ pub(super) fn sign(
     let request = SignableRequest::new(
         method.as_str(),
         uri,
-        std::iter::empty(),
+        range.map(|range| (RANGE.as_str(), range)).into_iter(),
         SignableBody::Bytes(&[]),
     )
     .map_err(signing_error)?;
@@ -119,6 +121,7 @@ mod tests {
             &aws_example(),
             &Method::GET,
             "https://examplebucket.s3.amazonaws.com/test.txt",
+            None,
             example_time(),
         )
         .unwrap();
@@ -143,6 +146,7 @@ mod tests {
             &aws_example(),
             &Method::GET,
             "https://examplebucket.s3.amazonaws.com/?lifecycle",
+            None,
             example_time(),
         )
         .unwrap();
@@ -154,11 +158,35 @@ mod tests {
     }
 
     #[test]
+    fn aws_s_published_ranged_get_example_has_the_published_signature() {
+        let headers = sign(
+            &aws_example(),
+            &Method::GET,
+            "https://examplebucket.s3.amazonaws.com/test.txt",
+            Some("bytes=0-9"),
+            example_time(),
+        )
+        .unwrap();
+
+        assert_eq!(
+            signature(&headers),
+            "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41"
+        );
+    }
+
+    #[test]
     fn a_session_token_is_sent_and_signed() {
         let mut config = aws_example();
         config.credentials.session_token = Some("token".into());
 
-        let headers = sign(&config, &Method::GET, "https://host/key", example_time()).unwrap();
+        let headers = sign(
+            &config,
+            &Method::GET,
+            "https://host/key",
+            None,
+            example_time(),
+        )
+        .unwrap();
 
         assert_eq!(field(&headers, "x-amz-security-token"), Some("token"));
         let authorization = field(&headers, "authorization").unwrap();
@@ -170,7 +198,7 @@ mod tests {
         let config = aws_example();
         let signature_of = |path: &str| {
             let uri = format!("https://examplebucket.s3.amazonaws.com{path}");
-            let headers = sign(&config, &Method::GET, &uri, example_time()).unwrap();
+            let headers = sign(&config, &Method::GET, &uri, None, example_time()).unwrap();
             signature(&headers).to_owned()
         };
 
@@ -191,7 +219,7 @@ mod tests {
             };
             let uri = format!("https://{origin}/bucket/key");
 
-            let headers = sign(&config, &Method::GET, &uri, example_time());
+            let headers = sign(&config, &Method::GET, &uri, None, example_time());
 
             assert!(headers.is_ok(), "{origin}");
         }

@@ -101,6 +101,7 @@ fn outgoing_request(endpoint: &Endpoint, request: &StorageRequest) -> Option<Out
     };
     let method = match request.method {
         http::Method::GET => Method::Get,
+        http::Method::HEAD => Method::Head,
         ref other => Method::Other(other.to_string()),
     };
     outgoing.set_method(&method).ok()?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -12,10 +12,18 @@ use tempfile::TempDir;
 
 use super::database::Database;
 use super::images::TestImage;
+use super::key_value::KeyValue;
 use super::response::{self, Body, Download, Response};
 use super::secrecy::Secrets;
 use super::storage::{Credentials, Storage};
 use super::{root, wait_for};
+
+/// Where an app's records are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetadataStore {
+    Sqlite,
+    KeyValue,
+}
 
 /// What an app is started with; everything has a value that works.
 pub struct Launch {
@@ -23,6 +31,7 @@ pub struct Launch {
     manifest: PathBuf,
     variables: BTreeMap<String, String>,
     environment: Vec<(String, String)>,
+    store: MetadataStore,
     secrets: Secrets,
 }
 
@@ -32,6 +41,7 @@ pub struct App {
     process: Child,
     output: Option<JoinHandle<Vec<String>>>,
     state: TempDir,
+    store: MetadataStore,
     secrets: Secrets,
 }
 
@@ -59,6 +69,7 @@ impl Launch {
                 .map(|(name, value)| (name.into(), value.into()))
                 .into(),
             environment: Vec::new(),
+            store: MetadataStore::Sqlite,
             secrets,
         }
     }
@@ -67,6 +78,15 @@ impl Launch {
     pub fn variable(mut self, name: &str, value: &str) -> Self {
         self.variables.insert(name.into(), value.into());
         self
+    }
+
+    /// With its records in this store.
+    pub fn records_in(mut self, store: MetadataStore) -> Self {
+        self.store = store;
+        match store {
+            MetadataStore::Sqlite => self,
+            MetadataStore::KeyValue => self.variable("metadata_store", "key-value"),
+        }
     }
 
     /// Without a variable that has a value by default.
@@ -110,6 +130,7 @@ impl Launch {
             process,
             output: Some(output),
             state: self.folder,
+            store: self.store,
             secrets: self.secrets,
         }
     }
@@ -124,7 +145,7 @@ impl Launch {
     pub fn command_listening(&self, listen: &str) -> Command {
         let runtime_config = self.folder.path().join("runtime-config.toml");
         std::fs::write(&runtime_config, self.runtime_config()).unwrap();
-        prepare_database(self.folder.path());
+        self.prepare_store();
         let mut command = Command::new(host_program());
         command
             .arg("up")
@@ -144,6 +165,15 @@ impl Launch {
 
     fn command(&self) -> Command {
         self.command_listening("127.0.0.1:0")
+    }
+
+    fn prepare_store(&self) {
+        let folder = self.folder.path();
+        std::fs::create_dir_all(folder.join("state")).unwrap();
+        match self.store {
+            MetadataStore::Sqlite => drop(Database::create(folder)),
+            MetadataStore::KeyValue => drop(KeyValue::create(folder)),
+        }
     }
 
     fn runtime_config(&self) -> String {
@@ -168,15 +198,28 @@ impl App {
         self.process.id()
     }
 
-    /// The metadata database.
+    /// The metadata database, where records are in SQLite.
     pub fn database(&self) -> Database {
         Database::open(self.state.path())
+    }
+
+    /// The key-value store, where records are in there.
+    pub fn key_value(&self) -> KeyValue {
+        KeyValue::open(self.state.path())
+    }
+
+    /// Writes an image's record.
+    pub fn record(&self, image: &TestImage) {
+        match self.store {
+            MetadataStore::Sqlite => self.database().insert(image),
+            MetadataStore::KeyValue => self.key_value().insert(image),
+        }
     }
 
     /// Uploads an image and writes its record.
     pub fn import(&self, storage: &Storage, image: &TestImage) {
         storage.put(&image.key, &image.bytes);
-        self.database().insert(image);
+        self.record(image);
     }
 
     /// `GET` of a path, not followed anywhere.
@@ -216,9 +259,7 @@ impl App {
         path: &str,
         fields: &[(&str, &str)],
     ) -> Result<Response, ureq::Error> {
-        let mut request = http::Request::builder()
-            .method(method)
-            .uri(format!("http://{}{path}", self.address));
+        let mut request = http::Request::builder().method(method).uri(self.url(path));
         for (name, value) in fields {
             request = request.header(*name, *value);
         }
@@ -227,7 +268,12 @@ impl App {
 
     /// `GET` of a path whose body is read bit by bit.
     pub fn open(&self, path: &str) -> Download {
-        Download::open(&format!("http://{}{path}", self.address))
+        Download::open(&self.url(path))
+    }
+
+    /// Where a path is, for another client.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
     }
 
     /// The log's entries, once there are this many.
@@ -290,11 +336,6 @@ pub fn host_program() -> PathBuf {
         program.display()
     );
     program
-}
-
-fn prepare_database(folder: &Path) {
-    std::fs::create_dir_all(folder.join("state")).unwrap();
-    Database::create(folder);
 }
 
 /// Reads to the end; `each` sees every line as it comes.

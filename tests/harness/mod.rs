@@ -3,11 +3,13 @@
 pub mod app;
 pub mod database;
 pub mod images;
+pub mod key_value;
 pub mod response;
 pub mod scripted_storage;
 pub mod secrecy;
 pub mod storage;
 
+use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -19,6 +21,20 @@ pub use storage::Storage;
 /// Longest that anything is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The same app twice, each on a storage of its own: with records in SQLite, and in key-value.
+pub fn on_each_store(
+    change: impl Fn(app::Launch) -> app::Launch,
+) -> impl Iterator<Item = (Storage, App)> {
+    [app::MetadataStore::Sqlite, app::MetadataStore::KeyValue]
+        .into_iter()
+        .map(move |store| {
+            println!("records in {store:?}:");
+            let storage = Storage::start();
+            let app = change(app::Launch::on(&storage)).records_in(store).start();
+            (storage, app)
+        })
+}
+
 /// The repository's root.
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
@@ -27,6 +43,11 @@ pub fn root() -> &'static Path {
 /// The component, as the manifest names it.
 pub fn wasm() -> std::path::PathBuf {
     root().join("target/wasm32-wasip2/release/image_proxy.wasm")
+}
+
+/// Says something past the test runner, which hides what a passing test prints.
+pub fn say(line: &str) {
+    let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
 /// Asks until there is an answer.

@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 
 use http::{HeaderMap, Request, StatusCode};
 
+use super::images::TestImage;
+
 /// A whole answer.
 #[derive(Debug)]
 pub struct Response {
@@ -109,6 +111,18 @@ impl Response {
     /// Asserts that this is a failure in the contract's shape, and nothing else.
     #[track_caller]
     pub fn assert_error(&self, status: u16, detail: &str, code: &str) {
+        self.assert_error_with(status, detail, code, &[]);
+    }
+
+    /// As `assert_error`, with these fields besides those of every failure.
+    #[track_caller]
+    pub fn assert_error_with(
+        &self,
+        status: u16,
+        detail: &str,
+        code: &str,
+        fields: &[(&str, &str)],
+    ) {
         let body: serde_json::Value = serde_json::from_slice(self.bytes()).unwrap();
         assert_eq!(body, serde_json::json!({"detail": detail, "code": code}));
         assert_eq!(self.status, status);
@@ -119,8 +133,10 @@ impl Response {
             ("content-type", "application/json"),
         ];
         if status == 405 {
-            expected.insert(0, ("allow", "GET"));
+            expected.push(("allow", "GET, HEAD, OPTIONS"));
         }
+        expected.extend(fields);
+        expected.sort_unstable();
         assert_eq!(self.fields(), expected);
     }
 
@@ -130,9 +146,72 @@ impl Response {
         self.assert_error(500, "Failed to retrieve image content", "storage_error");
     }
 
+    /// Asserts 200 with exactly the contract's fields and the whole image, or none of it.
+    #[track_caller]
+    pub fn assert_image(&self, image: &TestImage, content: &[u8]) {
+        let etag = format!("\"{}\"", image.hash());
+        let length = image.bytes.len().to_string();
+        assert_eq!(self.status, 200);
+        assert_eq!(
+            self.fields(),
+            image_fields(&image.mime_type, &length, &etag)
+        );
+        assert!(self.bytes() == content, "other bytes than the image's");
+    }
+
+    /// Asserts 206 with exactly the contract's fields and the image's slice.
+    #[track_caller]
+    pub fn assert_part(&self, image: &TestImage, first: usize, last: usize) {
+        let etag = format!("\"{}\"", image.hash());
+        let length = (last - first + 1).to_string();
+        let range = format!("bytes {first}-{last}/{}", image.bytes.len());
+        let mut expected = image_fields(&image.mime_type, &length, &etag);
+        expected.push(("content-range", &range));
+        expected.sort_unstable();
+        assert_eq!(self.status, 206);
+        assert_eq!(self.fields(), expected);
+        assert!(
+            self.bytes() == &image.bytes[first..=last],
+            "other bytes than the range's"
+        );
+    }
+
+    /// Asserts 304 with exactly the contract's fields.
+    #[track_caller]
+    pub fn assert_not_modified(&self, image: &TestImage) {
+        let etag = format!("\"{}\"", image.hash());
+        assert_eq!(self.status, 304);
+        let cache_control = "public, max-age=31536000, immutable";
+        assert_eq!(
+            self.fields(),
+            [("cache-control", cache_control), ("etag", &etag)]
+        );
+        assert_eq!(self.bytes(), b"");
+    }
+
     /// Asserts the one answer for a record that cannot be read or used.
     #[track_caller]
     pub fn assert_metadata_error(&self) {
         self.assert_error(500, "Failed to retrieve image metadata", "metadata_error");
     }
+}
+
+fn image_fields<'a>(
+    mime_type: &'a str,
+    length: &'a str,
+    etag: &'a str,
+) -> Vec<(&'static str, &'a str)> {
+    vec![
+        ("accept-ranges", "bytes"),
+        ("cache-control", "public, max-age=31536000, immutable"),
+        ("content-disposition", "inline"),
+        ("content-length", length),
+        (
+            "content-security-policy",
+            "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+        ),
+        ("content-type", mime_type),
+        ("etag", etag),
+        ("x-content-type-options", "nosniff"),
+    ]
 }

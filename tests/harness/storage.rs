@@ -75,6 +75,16 @@ impl Storage {
         );
     }
 
+    /// A folder that goes with the test.
+    pub fn scratch_folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// How often objects were asked for.
+    pub fn asked(&self) -> usize {
+        self.object_requests().len()
+    }
+
     /// The requests that fetch objects, in order.
     pub fn object_requests(&self) -> Vec<SeenRequest> {
         let mut requests = self.serving().requests();

@@ -2,6 +2,8 @@
 //! application, made at the start; `grant`, which gives one component its share as the manifest
 //! says; and `Instance`, which is that share within one instance and implements the interface.
 
+mod database_file;
+pub mod key_value;
 pub mod outbound_http;
 pub mod sqlite;
 pub mod stdio;
@@ -12,7 +14,10 @@ mod bindings {
     wasmtime::component::bindgen!({
         path: "../wit",
         world: "spin-imports",
-        imports: { "fermyon:spin/sqlite@2.0.0.[static]connection.open": async, default: async },
-        with: { "fermyon:spin/sqlite@2.0.0.connection": super::sqlite::Database },
+        imports: { default: async },
+        with: {
+            "fermyon:spin/key-value@2.0.0.store": super::database_file::Database,
+            "fermyon:spin/sqlite@2.0.0.connection": super::database_file::Database,
+        },
     });
 }

@@ -1,10 +1,6 @@
 //! `fermyon:spin/sqlite`: a component reads and writes the databases that the manifest grants to it.
 
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::path::Path;
 
 use rusqlite::{
     Connection,
@@ -17,95 +13,50 @@ use wasmtime::component::{HasSelf, Linker, Resource};
 use super::bindings::fermyon::spin::sqlite::{
     Error, Host, HostConnection, QueryResult, RowResult, Value, add_to_linker,
 };
+use super::database_file::{DEFAULT, Database, DatabaseFile, OpenError};
 use crate::manifest::Component;
 
-/// The one label that needs no runtime configuration, and the one that this host has.
-const DEFAULT: &str = "default";
+/// The application's databases: one file, labelled `default`.
+pub struct Sqlite(DatabaseFile);
 
-/// The application's databases: one file, labelled `default`, opened when it is first granted.
-pub struct Sqlite {
-    path: PathBuf,
-    database: Option<Database>,
-}
-
-/// A connection, shared by all instances. One is enough: queries are short, and `SQLite` would
-/// let only one of them write anyway.
-#[derive(Clone)]
-pub struct Database(Arc<Mutex<Connection>>);
-
-/// Why the databases cannot be used.
+/// The manifest grants a database that cannot be had.
 #[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The manifest grants a label that does not exist.
-    #[error("sqlite_databases: there is no database `{0}`: this host has only `{DEFAULT}`")]
-    NoSuchDatabase(String),
-    /// The folder cannot be made.
-    #[error("{}", path.display())]
-    Folder {
-        /// The folder.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The file is no database, or cannot be opened.
-    #[error("{}", path.display())]
-    Database {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: rusqlite::Error,
-    },
-    /// A `--sqlite` argument failed.
-    #[error("--sqlite {argument}: {reason}")]
-    Statement {
-        /// The argument.
-        argument: String,
-        /// Why.
-        reason: String,
-    },
+#[error("sqlite_databases")]
+pub struct GrantError(#[from] OpenError);
+
+/// A `--sqlite` argument that failed.
+#[derive(Debug, thiserror::Error)]
+#[error("--sqlite {argument}: {reason}")]
+pub struct StatementError {
+    argument: String,
+    reason: String,
 }
 
 impl Sqlite {
     /// Databases in `state_dir`, where Spin keeps them too.
     pub fn new(state_dir: &Path) -> Self {
-        Self {
-            path: state_dir.join("sqlite_db.db"),
-            database: None,
-        }
+        Self(DatabaseFile::new(state_dir.join("sqlite_db.db"), prepare))
     }
 
     /// Where the database is kept, once something uses it.
     pub fn path_in_use(&self) -> Option<&Path> {
-        self.database.as_ref().map(|_| self.path.as_path())
+        self.0.path_in_use()
     }
 
     /// The databases that the manifest grants to a component.
     ///
     /// # Errors
     /// When one does not exist or cannot be opened.
-    pub fn grant(&mut self, component: &Component) -> Result<Instance, OpenError> {
-        let granted: BTreeSet<_> = component
-            .sqlite_databases
-            .iter()
-            .map(String::as_str)
-            .collect();
-        if let Some(unknown) = granted.iter().find(|label| **label != DEFAULT) {
-            return Err(OpenError::NoSuchDatabase((*unknown).to_owned()));
-        }
-        let default = if granted.is_empty() {
-            None
-        } else {
-            Some(self.open()?)
-        };
-        Ok(Instance(default))
+    pub fn grant(&mut self, component: &Component) -> Result<Instance, GrantError> {
+        Ok(Instance(self.0.grant(&component.sqlite_databases)?))
     }
 
     /// Runs a `--sqlite` argument: SQL, or `@FILE` with SQL.
     ///
     /// # Errors
     /// When the database cannot be opened, the file not be read, or the SQL not be run.
-    pub fn run(&mut self, argument: &str) -> Result<(), OpenError> {
-        let failed = |reason: String| OpenError::Statement {
+    pub fn run(&mut self, argument: &str) -> anyhow::Result<()> {
+        let failed = |reason: String| StatementError {
             argument: argument.to_owned(),
             reason,
         };
@@ -116,70 +67,39 @@ impl Sqlite {
             }
             None => argument.to_owned(),
         };
-        let database = self.open()?;
+        let database = self.0.open()?;
         database
             .with(|connection| connection.execute_batch(&sql))
-            .map_err(|error| failed(error.to_string()))
-    }
-
-    fn open(&mut self) -> Result<Database, OpenError> {
-        if let Some(database) = &self.database {
-            return Ok(database.clone());
-        }
-        if let Some(folder) = self.path.parent() {
-            std::fs::create_dir_all(folder).map_err(|source| OpenError::Folder {
-                path: folder.to_owned(),
-                source,
-            })?;
-        }
-        let database = Database::open(&self.path).map_err(|source| OpenError::Database {
-            path: self.path.clone(),
-            source,
-        })?;
-        Ok(self.database.insert(database).clone())
+            .map_err(|error| failed(error.to_string()))?;
+        Ok(())
     }
 }
 
-impl Database {
-    /// As Spin opens it: the journal stays what the file says, so that other processes can write
-    /// while this one reads, and a lock of theirs is waited for up to rusqlite's 5 seconds.
-    fn open(path: &Path) -> rusqlite::Result<Self> {
-        let mut connection = Connection::open(path)?;
-        connection.authorizer(Some(|context: AuthContext<'_>| match context.action {
-            // Else a component could open any file of this machine.
-            AuthAction::Attach { filename } if !matches!(filename, "" | ":memory:") => {
-                Authorization::Deny
-            }
-            _ => Authorization::Allow,
-        }))?;
-        Ok(Self(Arc::new(Mutex::new(connection))))
-    }
+/// Forbids attaching files: else a component could open any file of this machine.
+fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {
+    connection.authorizer(Some(|context: AuthContext<'_>| match context.action {
+        AuthAction::Attach { filename } if !matches!(filename, "" | ":memory:") => {
+            Authorization::Deny
+        }
+        _ => Authorization::Allow,
+    }))
+}
 
-    fn with<T>(
-        &self,
-        use_it: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-    ) -> rusqlite::Result<T> {
-        // A panic between two statements leaves a connection whole.
-        use_it(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn query(&self, statement: &str, parameters: Vec<Value>) -> rusqlite::Result<QueryResult> {
-        self.with(|connection| {
-            let mut statement = connection.prepare_cached(statement)?;
-            let columns: Vec<_> = statement.column_names().map(str::to_owned).collect();
-            let rows = statement
-                .query_map(
-                    params_from_iter(parameters.into_iter().map(to_sql)),
-                    |row| {
-                        let value = |index| row.get_ref(index).map(from_sql);
-                        let values = (0..columns.len()).map(value).collect::<Result<_, _>>()?;
-                        Ok(RowResult { values })
-                    },
-                )?
-                .collect::<Result<_, _>>()?;
-            Ok(QueryResult { columns, rows })
-        })
-    }
+fn query(
+    connection: &Connection,
+    statement: &str,
+    parameters: Vec<Value>,
+) -> rusqlite::Result<QueryResult> {
+    let mut statement = connection.prepare_cached(statement)?;
+    let columns: Vec<_> = statement.column_names().map(str::to_owned).collect();
+    let parameters = params_from_iter(parameters.into_iter().map(to_sql));
+    let rows = statement.query_map(parameters, |row| {
+        let value = |index| row.get_ref(index).map(from_sql);
+        let values = (0..columns.len()).map(value).collect::<Result<_, _>>()?;
+        Ok(RowResult { values })
+    })?;
+    let rows = rows.collect::<Result<_, _>>()?;
+    Ok(QueryResult { columns, rows })
 }
 
 fn to_sql(value: Value) -> SqlValue {
@@ -240,11 +160,10 @@ impl HostConnection for Instance {
         statement: String,
         parameters: Vec<Value>,
     ) -> Result<QueryResult, Error> {
-        let database = self.0.clone().ok_or(Error::InvalidConnection)?;
-        tokio::task::spawn_blocking(move || database.query(&statement, parameters))
-            .await
-            .map_err(|error| Error::Io(error.to_string()))?
-            .map_err(|error| Error::Io(error.to_string()))
+        let database = self.0.as_ref().ok_or(Error::InvalidConnection)?;
+        let result =
+            database.with_blocking(move |connection| query(connection, &statement, parameters));
+        result.await.map_err(Error::Io)
     }
 
     async fn drop(&mut self, _connection: Resource<Database>) -> wasmtime::Result<()> {
@@ -258,7 +177,9 @@ mod tests {
     use super::*;
 
     async fn instance() -> (Instance, Resource<Database>) {
-        let mut instance = Instance(Some(Database::open(Path::new(":memory:")).unwrap()));
+        let mut instance = Instance(Some(
+            Database::open(Path::new(":memory:"), prepare).unwrap(),
+        ));
         let connection = instance.open("default".to_owned()).await.unwrap();
         (instance, connection)
     }

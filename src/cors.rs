@@ -1,0 +1,284 @@
+//! Which pages of other origins may read an answer
+//! (Fetch Standard, "CORS protocol" and "Cross-Origin-Resource-Policy header").
+
+use http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD,
+    HeaderMap, HeaderName, HeaderValue, ORIGIN, VARY,
+};
+use http::{Method, Uri};
+
+const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
+    HeaderName::from_static("cross-origin-resource-policy");
+
+/// What a page may read beyond the fields that are always readable.
+const EXPOSED: HeaderValue =
+    HeaderValue::from_static("ETag, Content-Length, Content-Range, Accept-Ranges");
+
+/// What a page may ask with.
+const ALLOWED_METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
+const ALLOWED_FIELDS: HeaderValue =
+    HeaderValue::from_static("Range, If-Match, If-None-Match, If-Range");
+
+/// How long a browser may remember a preflight, in seconds.
+const PREFLIGHT_SECONDS: HeaderValue = HeaderValue::from_static("86400");
+
+/// The origins that may read answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AllowedOrigins {
+    /// No other origin: answers carry no cross-origin fields.
+    None,
+    /// Every origin.
+    Any,
+    /// These, as browsers write them.
+    Listed(Vec<HeaderValue>),
+}
+
+impl AllowedOrigins {
+    /// Nothing, `*`, or a comma-separated list of origins.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.trim() {
+            "" => Some(Self::None),
+            "*" => Some(Self::Any),
+            list => list
+                .split(',')
+                .map(parse_origin)
+                .collect::<Option<_>>()
+                .map(Self::Listed),
+        }
+    }
+
+    /// The fields that an answer to this request carries besides its own.
+    #[must_use]
+    pub fn response_fields(&self, method: &Method, request: &HeaderMap) -> HeaderMap {
+        let mut fields = HeaderMap::new();
+        if *self == Self::None {
+            return fields;
+        }
+        fields.insert(
+            CROSS_ORIGIN_RESOURCE_POLICY,
+            HeaderValue::from_static("cross-origin"),
+        );
+        if matches!(self, Self::Listed(_)) {
+            fields.insert(VARY, HeaderValue::from_static("Origin"));
+        }
+        let Some(allowed) = self.allowed_origin(request) else {
+            return fields;
+        };
+        fields.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
+        if is_preflight(method, request) {
+            fields.insert(ACCESS_CONTROL_ALLOW_METHODS, ALLOWED_METHODS);
+            fields.insert(ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_FIELDS);
+            fields.insert(ACCESS_CONTROL_MAX_AGE, PREFLIGHT_SECONDS);
+        } else {
+            fields.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+        }
+        fields
+    }
+
+    /// The value of `Access-Control-Allow-Origin`. Any origin is allowed even where the request
+    /// names none, so that one stored answer serves every page.
+    fn allowed_origin(&self, request: &HeaderMap) -> Option<HeaderValue> {
+        match self {
+            Self::None => None,
+            Self::Any => Some(HeaderValue::from_static("*")),
+            Self::Listed(origins) => {
+                let mut lines = request.get_all(ORIGIN).iter();
+                let (Some(origin), None) = (lines.next(), lines.next()) else {
+                    return None;
+                };
+                origins.contains(origin).then(|| origin.clone())
+            }
+        }
+    }
+}
+
+/// A CORS-preflight request is an `OPTIONS` that names its origin and the method to come.
+fn is_preflight(method: &Method, request: &HeaderMap) -> bool {
+    method == Method::OPTIONS
+        && request.contains_key(ORIGIN)
+        && request.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+/// An origin as browsers serialise it: lower-case, no default port, no path
+/// (HTML Standard, "ASCII serialization of an origin").
+fn parse_origin(text: &str) -> Option<HeaderValue> {
+    let origin = text.trim().to_ascii_lowercase();
+    let uri: Uri = origin.parse().ok()?;
+    let (scheme, authority) = (uri.scheme_str()?, uri.authority()?);
+    let is_host_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
+    let is_host = !authority.host().is_empty() && authority.as_str().bytes().all(is_host_byte);
+    if !is_host || origin != format!("{scheme}://{authority}") {
+        return None;
+    }
+    let default_port = match scheme {
+        "http" => Some(80),
+        "https" => Some(443),
+        _ => None,
+    };
+    let serialised = if authority.port_u16().is_some() && authority.port_u16() == default_port {
+        format!("{scheme}://{}", authority.host())
+    } else {
+        origin
+    };
+    HeaderValue::try_from(serialised).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: &str = "https://app.example";
+
+    fn request(fields: &[(HeaderName, &'static str)]) -> HeaderMap {
+        let fields = fields.iter().cloned();
+        fields
+            .map(|(name, value)| (name, HeaderValue::from_static(value)))
+            .collect()
+    }
+
+    fn listed() -> AllowedOrigins {
+        AllowedOrigins::parse("https://app.example, http://127.0.0.1:4200").unwrap()
+    }
+
+    fn shown(fields: &HeaderMap) -> Vec<(&str, &str)> {
+        let mut shown: Vec<_> = fields
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.to_str().unwrap()))
+            .collect();
+        shown.sort_unstable();
+        shown
+    }
+
+    #[test]
+    fn without_allowed_origins_there_are_no_cross_origin_fields() {
+        let from_page = request(&[(ORIGIN, PAGE)]);
+
+        let fields = AllowedOrigins::None.response_fields(&Method::GET, &from_page);
+
+        assert_eq!(shown(&fields), []);
+    }
+
+    #[test]
+    fn any_origin_is_allowed_without_naming_one() {
+        for from in [request(&[]), request(&[(ORIGIN, PAGE)])] {
+            let fields = AllowedOrigins::Any.response_fields(&Method::GET, &from);
+            assert_eq!(
+                shown(&fields),
+                [
+                    ("access-control-allow-origin", "*"),
+                    (
+                        "access-control-expose-headers",
+                        "ETag, Content-Length, Content-Range, Accept-Ranges"
+                    ),
+                    ("cross-origin-resource-policy", "cross-origin"),
+                ]
+            );
+        }
+    }
+
+    #[test]
+    fn a_listed_origin_is_echoed_and_every_answer_varies_by_origin() {
+        let fields = listed().response_fields(&Method::GET, &request(&[(ORIGIN, PAGE)]));
+
+        assert_eq!(
+            shown(&fields),
+            [
+                ("access-control-allow-origin", PAGE),
+                (
+                    "access-control-expose-headers",
+                    "ETag, Content-Length, Content-Range, Accept-Ranges"
+                ),
+                ("cross-origin-resource-policy", "cross-origin"),
+                ("vary", "Origin"),
+            ]
+        );
+    }
+
+    #[test]
+    fn another_origin_is_told_only_that_answers_vary() {
+        let others = [
+            request(&[]),
+            request(&[(ORIGIN, "https://evil.example")]),
+            request(&[(ORIGIN, "null")]),
+            request(&[(ORIGIN, "https://app.example.evil.example")]),
+            request(&[(ORIGIN, "https://app.example:8443")]),
+            request(&[(ORIGIN, "http://app.example")]),
+            request(&[(ORIGIN, PAGE), (ACCESS_CONTROL_REQUEST_METHOD, "GET")]),
+        ];
+
+        for (index, from) in others.iter().enumerate() {
+            let mut from = from.clone();
+            if index == 6 {
+                from.append(ORIGIN, HeaderValue::from_static(PAGE));
+            }
+            let fields = listed().response_fields(&Method::GET, &from);
+            let expected = [
+                ("cross-origin-resource-policy", "cross-origin"),
+                ("vary", "Origin"),
+            ];
+            assert_eq!(shown(&fields), expected, "{from:?}");
+        }
+    }
+
+    #[test]
+    fn a_preflight_is_told_methods_fields_and_how_long() {
+        let preflight = request(&[(ORIGIN, PAGE), (ACCESS_CONTROL_REQUEST_METHOD, "GET")]);
+
+        let fields = listed().response_fields(&Method::OPTIONS, &preflight);
+
+        assert_eq!(
+            shown(&fields),
+            [
+                (
+                    "access-control-allow-headers",
+                    "Range, If-Match, If-None-Match, If-Range"
+                ),
+                ("access-control-allow-methods", "GET, HEAD, OPTIONS"),
+                ("access-control-allow-origin", PAGE),
+                ("access-control-max-age", "86400"),
+                ("cross-origin-resource-policy", "cross-origin"),
+                ("vary", "Origin"),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_list_is_read_as_browsers_write_origins() {
+        let list = AllowedOrigins::parse(
+            " HTTPS://App.Example:443 ,http://localhost:80,http://[::1]:4200,capacitor://localhost ",
+        );
+
+        let expected = [
+            "https://app.example",
+            "http://localhost",
+            "http://[::1]:4200",
+            "capacitor://localhost",
+        ];
+        assert_eq!(
+            list,
+            Some(AllowedOrigins::Listed(
+                expected.map(HeaderValue::from_static).into()
+            ))
+        );
+    }
+
+    #[test]
+    fn anything_but_origins_is_refused() {
+        for text in [
+            "app.example",
+            "https://app.example/",
+            "https://app.example/path",
+            "https://user@app.example",
+            "https://app.example,",
+            "https://app.example, *",
+            "https://",
+            "https://*.example",
+            "null",
+            "https://a b",
+        ] {
+            assert_eq!(AllowedOrigins::parse(text), None, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Records in Spin's key-value store (key `image:<id>`, value a JSON object).
+
+#[cfg(target_family = "wasm")]
+use spin_sdk::key_value::{Error, Store};
+
+#[cfg(target_family = "wasm")]
+use super::ImageRepository;
+#[cfg(target_family = "wasm")]
+use crate::error::MetadataError;
+use crate::error::UnusableRecord;
+use crate::image::{Image, ImageId, Record};
+
+/// The manifest's key-value store `default`.
+#[cfg(target_family = "wasm")]
+pub struct KeyValueRepository;
+
+#[cfg(target_family = "wasm")]
+impl ImageRepository for KeyValueRepository {
+    fn get_by_id(&self, id: ImageId) -> Result<Option<Image>, MetadataError> {
+        let store = Store::open_default().map_err(unavailable)?;
+        let value = store.get(&key(id)).map_err(unavailable)?;
+        Ok(value.map(|value| image(&value)).transpose()?)
+    }
+}
+
+/// The key of an image's record.
+#[must_use]
+pub fn key(id: ImageId) -> String {
+    format!("image:{id}")
+}
+
+/// The image that a record's value describes.
+///
+/// # Errors
+/// [`UnusableRecord`] when the value is no record, or the record breaks a rule.
+pub fn image(value: &[u8]) -> Result<Image, UnusableRecord> {
+    let record: Record =
+        serde_json::from_slice(value).map_err(|error| UnusableRecord::Json(error.to_string()))?;
+    Image::try_from(record)
+}
+
+#[cfg(target_family = "wasm")]
+fn unavailable(error: Error) -> MetadataError {
+    MetadataError::Unavailable(match error {
+        Error::NoSuchStore => "there is no key-value store 'default'".into(),
+        Error::AccessDenied => {
+            "the manifest does not grant it: key_value_stores = [\"default\"]".into()
+        }
+        Error::StoreTableFull => "too many key-value stores are open".into(),
+        Error::Other(cause) => cause,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_kept_under_the_lower_case_hyphenated_id() {
+        let id = ImageId::parse("67E5504410B1426F9247BB680E5FE0C8").unwrap();
+
+        assert_eq!(key(id), "image:67e55044-10b1-426f-9247-bb680e5fe0c8");
+    }
+
+    #[test]
+    fn a_json_object_with_the_record_s_fields_is_an_image() {
+        let value =
+            br#"{"storage_key":"k","mime_type":"image/png","hash":"a","size_bytes":3,"id":"x"}"#;
+
+        let image = image(value).unwrap();
+
+        assert_eq!((image.storage_key.as_str(), image.size), ("k", 3));
+    }
+
+    #[test]
+    fn any_other_value_is_unusable() {
+        let values: [&[u8]; 9] = [
+            b"",
+            b"null",
+            b"[]",
+            b"{}",
+            b"\xff",
+            br#"{"storage_key":"k","mime_type":"image/png","hash":"a"}"#,
+            br#"{"storage_key":"k","mime_type":"image/png","hash":"a","size_bytes":"3"}"#,
+            br#"{"storage_key":"k","mime_type":"image/png","hash":"a","size_bytes":3.5}"#,
+            br#"{"storage_key":"k","mime_type":"image/png","hash":null,"size_bytes":3}"#,
+        ];
+
+        for value in values {
+            let shown = String::from_utf8_lossy(value);
+            assert!(
+                matches!(image(value), Err(UnusableRecord::Json(_))),
+                "{shown}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_record_that_breaks_a_rule_is_unusable() {
+        let value = br#"{"storage_key":"k","mime_type":"image/png","hash":"a","size_bytes":-3}"#;
+
+        assert_eq!(image(value), Err(UnusableRecord::Size(-3)));
+    }
+}
