@@ -1,7 +1,7 @@
 //! `cargo xtask import`: puts image files where the application finds them.
 //!
 //! Each file goes through three steps, one module each: what it is ([`content`]), its bytes into
-//! storage ([`upload`]), its record into the database ([`record`]). The object comes before the
+//! storage ([`upload`]), its record into a store of records ([`record`]). The object comes before the
 //! record, so that no record ever points at nothing.
 
 mod content;
@@ -15,26 +15,32 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use uuid::Uuid;
 
-use crate::project;
-use crate::settings::Storage;
+use crate::local::Options;
 use content::Content;
 use files::Found;
-use record::{Database, Record};
+use record::{Record, RecordStore};
 
+pub use record::MetadataStore;
 pub use upload::Bucket;
 
-/// Import image files: upload each to storage and record it in the database
+/// Import image files: upload each to storage and record it where the application looks
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Storage is where runtime-config.toml says, so it has to run: `cargo xtask up` does that.
 The type of an image is read from its content, never from its name. Its id derives from its
-SHA-256: importing the same bytes again changes nothing.
+SHA-256: importing the same bytes again changes nothing. Give --metadata, --storage and --data
+as `up` was given them.
 
-Example: cargo xtask import ~/Pictures/cat.jpg ~/Pictures/holidays")]
+Examples:
+  cargo xtask import ~/Pictures/cat.jpg ~/Pictures/holidays
+  cargo xtask import --metadata key-value ~/Pictures")]
 pub struct Args {
     /// Image files, or folders to search for images
     #[arg(required = true, value_name = "FILE|FOLDER")]
     paths: Vec<PathBuf>,
+
+    #[command(flatten)]
+    local: Options,
 }
 
 /// An image that the application can serve now.
@@ -52,9 +58,10 @@ pub struct Imported {
 
 /// Imports what `args` names and prints one line an image.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let storage = Storage::read(&project::runtime_config())?;
+    let bucket = Bucket::open(&args.local.storage_settings()?)?;
+    let records = args.local.metadata.open(&args.local.data_folder()?)?;
     let mut count = 0;
-    import(&args.paths, &storage, &project::database(), |image| {
+    import(&args.paths, &bucket, records.as_ref(), |image| {
         count += 1;
         println!(
             "{}  {:<13} {:>10}  {}",
@@ -78,12 +85,10 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 /// passed over), or cannot be stored. Whatever was reported before stays imported.
 pub fn import(
     paths: &[PathBuf],
-    storage: &Storage,
-    database: &Path,
+    bucket: &Bucket,
+    records: &dyn RecordStore,
     mut on_imported: impl FnMut(&Imported),
 ) -> anyhow::Result<()> {
-    let bucket = Bucket::open(storage)?;
-    let database = Database::open(database, &project::migrations())?;
     for found in files::find(paths)? {
         let Some(content) = Content::read(found.file())? else {
             match found {
@@ -94,7 +99,7 @@ pub fn import(
             }
             continue;
         };
-        let imported = import_one(found.file(), &content, &bucket, &database)
+        let imported = import_one(found.file(), &content, bucket, records)
             .with_context(|| format!("cannot import {}", found.file().display()))?;
         on_imported(&imported);
     }
@@ -105,11 +110,11 @@ fn import_one(
     file: &Path,
     content: &Content,
     bucket: &Bucket,
-    database: &Database,
+    records: &dyn RecordStore,
 ) -> anyhow::Result<Imported> {
     let record = Record::of(content);
     bucket.put(&record.storage_key, file, content)?;
-    database.save(&record)?;
+    records.save(&record)?;
     Ok(Imported {
         id: record.id,
         file: file.to_owned(),

@@ -2,7 +2,9 @@
 
 mod build;
 mod cargo;
+mod data_folder;
 mod import;
+mod local;
 mod process;
 mod project;
 mod sample_images;

@@ -33,26 +33,6 @@ pub fn migrations() -> PathBuf {
     root().join("migrations")
 }
 
-/// Where the host keeps its databases: Spin's own choice of place.
-pub fn state() -> PathBuf {
-    root().join(".spin")
-}
-
-/// The database that Spin gives a component as `default`.
-pub fn database() -> PathBuf {
-    state().join("sqlite_db.db")
-}
-
-/// Everything else that `up` makes, apart from the sample images.
-pub fn local_data() -> PathBuf {
-    root().join(".image-proxy")
-}
-
-/// Where `up` draws its sample images.
-pub fn sample_images() -> PathBuf {
-    root().join("examples/images")
-}
-
 /// `path` as a reader of the terminal would write it: relative to the checkout, where it lies within.
 pub fn shown(path: &Path) -> String {
     path.strip_prefix(root())

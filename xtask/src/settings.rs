@@ -68,6 +68,14 @@ impl Storage {
         })
     }
 
+    /// The same storage at another origin.
+    pub fn at(self, endpoint: &str) -> Self {
+        Self {
+            endpoint: endpoint.to_owned(),
+            ..self
+        }
+    }
+
     /// The address of this machine that the endpoint means.
     ///
     /// # Errors
@@ -82,7 +90,7 @@ impl Storage {
             .with_context(|| {
                 format!(
                     "{}: s3_endpoint is {}, and embedded storage only listens on an address \
-                     such as http://127.0.0.1:9000",
+                     such as http://127.0.0.1:9000: give one with --storage 127.0.0.1:9000",
                     self.file.display(),
                     self.endpoint
                 )

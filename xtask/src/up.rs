@@ -10,42 +10,50 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use image_proxy_embedded_storage::{Credentials, EmbeddedStorage};
 
-use crate::import::{self, Bucket, Imported};
+use crate::data_folder::DataFolder;
+use crate::import::{self, Bucket, Imported, MetadataStore};
+use crate::local::Options;
 use crate::settings::Storage;
 use crate::{build, project, sample_images};
-use host::{Host, Kind};
+use host::{Host, Kind, Launch};
 
 /// Build everything, start storage and the application, and print URLs of sample images
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Runs until Ctrl-C. At the first run it draws six images into examples/images; every run imports
-all images in there, so put yours beside them. Storage listens where runtime-config.toml says,
-and keeps its objects in .image-proxy/storage; records are in .spin/sqlite_db.db.
+all images in there, so put yours beside them. Objects are kept in .image-proxy/storage, records
+in .spin/sqlite_db.db or, with --metadata key-value, .spin/sqlite_key_value.db.
 
 Examples:
   cargo xtask up
-  cargo xtask up --listen 127.0.0.1:8080
+  cargo xtask up --metadata key-value
   cargo xtask up --host spin           with the Spin on PATH, or the one that SPIN_BIN names
-  cargo xtask up --fresh               forget all imported images first")]
+  cargo xtask up --fresh               forget all imported images first
+  cargo xtask up --listen 127.0.0.1:0 --storage 127.0.0.1:0 --data target/second
+                                       a second one beside the first, on free ports")]
 pub struct Args {
-    /// Where the application listens
+    /// Where the application listens; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:3000")]
     listen: SocketAddr,
 
-    /// Remove .spin and .image-proxy first: databases and stored objects
+    /// Remove all databases and stored objects first
     #[arg(long)]
     fresh: bool,
 
     /// What runs the application
     #[arg(long, value_enum, default_value_t = Kind::Embedded)]
     host: Kind,
+
+    #[command(flatten)]
+    local: Options,
 }
 
 /// Runs until it is told to stop, or until the application ends by itself.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     // Whatever can go wrong without waiting for a build is looked at first.
-    let settings = Storage::read(&project::runtime_config())?;
+    let settings = args.local.storage_settings()?;
     let storage_address = settings.loopback_address()?;
+    let data = args.local.data_folder()?;
     let program = args.host.program()?;
     ensure_free(
         args.listen,
@@ -53,7 +61,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     )?;
     ensure_free(
         storage_address,
-        "stop it, or change s3_endpoint in runtime-config.toml",
+        "stop it, or choose another address with --storage",
     )?;
 
     build::component()?;
@@ -61,30 +69,46 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         build::host()?;
     }
     if args.fresh {
-        forget(&project::state())?;
-        forget(&project::local_data())?;
+        forget(&data.state())?;
+        forget(&data.objects())?;
     }
-    sample_images::draw_missing(&project::sample_images())?;
+    sample_images::draw_missing(&data.sample_images())?;
 
     tokio::runtime::Runtime::new()
         .context("cannot start the runtime")?
-        .block_on(serve(args, &program, &settings, storage_address))
+        .block_on(serve(args, &program, settings, storage_address, &data))
 }
 
 async fn serve(
     args: &Args,
     program: &Path,
-    settings: &Storage,
+    settings: Storage,
     address: SocketAddr,
+    data: &DataFolder,
 ) -> anyhow::Result<ExitCode> {
     let stop_requested = signals::stop_requested().context("cannot watch for Ctrl-C")?;
     tokio::pin!(stop_requested);
 
-    let storage = start_storage(settings, address).await?;
-    let images = import_samples(settings)?;
-    let mut host = Host::start(args.host, program, args.listen)?;
+    let storage = start_storage(&settings, address, &data.objects()).await?;
+    // Its port may have been anybody's choice until now.
+    let endpoint = storage.endpoint();
+    let metadata = args.local.metadata;
+    let images = import_samples(&settings.at(&endpoint), metadata, data)?;
+    let mut host = Host::start(&Launch {
+        program,
+        listen: args.listen,
+        state: &data.state(),
+        variables: &[
+            ("s3_endpoint", &endpoint),
+            ("metadata_store", metadata.name()),
+        ],
+    })?;
+    let places = format!(
+        "Objects are in storage at {endpoint}, records in {}.",
+        project::shown(&metadata.file(data))
+    );
     let outcome = tokio::select! {
-        outcome = show_and_wait(&mut host, &images) => outcome,
+        outcome = show_and_wait(&mut host, &images, &places) => outcome,
         () = &mut stop_requested => Ok(()),
     };
     println!("stopping");
@@ -93,25 +117,34 @@ async fn serve(
     outcome.map(|()| ExitCode::SUCCESS)
 }
 
-async fn start_storage(settings: &Storage, address: SocketAddr) -> anyhow::Result<EmbeddedStorage> {
+async fn start_storage(
+    settings: &Storage,
+    address: SocketAddr,
+    folder: &Path,
+) -> anyhow::Result<EmbeddedStorage> {
     let credentials = Credentials {
         access_key_id: settings.access_key_id.clone(),
         secret_access_key: settings.secret_access_key.clone(),
     };
-    let folder = project::local_data().join("storage");
-    EmbeddedStorage::start_unrecorded(address, &folder, &credentials)
+    EmbeddedStorage::start_unrecorded(address, folder, &credentials)
         .await
         .context("cannot start storage")
 }
 
 // Blocks this thread, while storage answers on the runtime's others.
-fn import_samples(settings: &Storage) -> anyhow::Result<Vec<Imported>> {
-    Bucket::open(settings)?.create()?;
+fn import_samples(
+    settings: &Storage,
+    metadata: MetadataStore,
+    data: &DataFolder,
+) -> anyhow::Result<Vec<Imported>> {
+    let bucket = Bucket::open(settings)?;
+    bucket.create()?;
+    let records = metadata.open(data)?;
     let mut images = Vec::new();
     import::import(
-        &[project::sample_images()],
-        settings,
-        &project::database(),
+        &[data.sample_images()],
+        &bucket,
+        records.as_ref(),
         |image| {
             images.push(image.clone());
         },
@@ -120,7 +153,7 @@ fn import_samples(settings: &Storage) -> anyhow::Result<Vec<Imported>> {
 }
 
 /// Only returns when the host ends by itself.
-async fn show_and_wait(host: &mut Host, images: &[Imported]) -> anyhow::Result<()> {
+async fn show_and_wait(host: &mut Host, images: &[Imported], places: &str) -> anyhow::Result<()> {
     let base = host.wait_until_healthy().await?;
     println!("\n{} images, ready to click:\n", images.len());
     for image in images {
@@ -132,7 +165,7 @@ async fn show_and_wait(host: &mut Host, images: &[Imported]) -> anyhow::Result<(
             image.size_bytes.div_ceil(1000),
         );
     }
-    println!("\nCtrl-C stops everything.");
+    println!("\n{places}\nCtrl-C stops everything.");
     let status = host.wait().await?;
     bail!("the application ended by itself: {status}")
 }

@@ -1,13 +1,17 @@
-//! The record of an image, and the database that it goes to.
+//! The record of an image, and the stores that the application may read it from.
 
-use std::path::Path;
+mod key_value;
+mod sqlite;
+
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 use uuid::Uuid;
 
 use super::content::Content;
+use crate::data_folder::DataFolder;
 
 /// What the application knows of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,80 +47,76 @@ impl Record {
     }
 }
 
-/// The `SQLite` database that the application reads.
-#[derive(Debug)]
-pub struct Database {
-    connection: Connection,
-}
-
-impl Database {
-    /// Opens `file`, creates it where it does not exist, and applies the SQL files of `migrations` in
-    /// the order of their names.
-    ///
-    /// # Errors
-    /// When the file cannot be opened, or a migration fails.
-    pub fn open(file: &Path, migrations: &Path) -> anyhow::Result<Self> {
-        if let Some(folder) = file.parent() {
-            std::fs::create_dir_all(folder)
-                .with_context(|| format!("cannot create {}", folder.display()))?;
-        }
-        let connection = Connection::open(file)
-            .with_context(|| format!("cannot open the database {}", file.display()))?;
-        // The application may be reading it at this very moment.
-        connection.busy_timeout(Duration::from_secs(5))?;
-        apply(migrations, &connection)
-            .with_context(|| format!("cannot prepare the database {}", file.display()))?;
-        Ok(Self { connection })
-    }
-
+/// Where records are written.
+pub trait RecordStore {
     /// Writes `record`, in place of an earlier one of the same id.
     ///
     /// # Errors
-    /// When the database refuses.
-    pub fn save(&self, record: &Record) -> anyhow::Result<()> {
-        let size_bytes = i64::try_from(record.size_bytes).context("too large for a record")?;
-        self.connection
-            .execute(
-                "INSERT INTO images (id, storage_key, mime_type, hash, size_bytes) VALUES (?1, ?2, ?3, ?4, ?5)
-                 ON CONFLICT (id) DO UPDATE SET
-                     storage_key = excluded.storage_key, mime_type = excluded.mime_type,
-                     hash = excluded.hash, size_bytes = excluded.size_bytes",
-                params![
-                    record.id.hyphenated().to_string(),
-                    record.storage_key,
-                    record.mime_type,
-                    record.hash,
-                    size_bytes
-                ],
-            )
-            .context("cannot write the record")?;
-        Ok(())
+    /// When the store refuses.
+    fn save(&self, record: &Record) -> anyhow::Result<()>;
+}
+
+/// The stores that the application knows, by the names of its variable `metadata_store`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum MetadataStore {
+    /// Rows of the table `images`
+    Sqlite,
+    /// JSON in the key-value store, one key for each image
+    KeyValue,
+}
+
+impl MetadataStore {
+    /// What the variable `metadata_store` has to be.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::KeyValue => "key-value",
+        }
+    }
+
+    /// The file that Spin gives a component as its store `default`.
+    pub fn file(self, data: &DataFolder) -> PathBuf {
+        data.state().join(match self {
+            Self::Sqlite => "sqlite_db.db",
+            Self::KeyValue => "sqlite_key_value.db",
+        })
+    }
+
+    /// Opens the store in `data`, and makes it where it does not exist.
+    ///
+    /// # Errors
+    /// When its file cannot be opened or prepared.
+    pub fn open(self, data: &DataFolder) -> anyhow::Result<Box<dyn RecordStore>> {
+        let file = self.file(data);
+        let connection = connect(&file)
+            .with_context(|| format!("cannot open the database {}", file.display()))?;
+        self.prepare(connection)
+            .with_context(|| format!("cannot prepare the database {}", file.display()))
+    }
+
+    fn prepare(self, connection: Connection) -> anyhow::Result<Box<dyn RecordStore>> {
+        Ok(match self {
+            Self::Sqlite => Box::new(sqlite::Table::prepare(connection)?),
+            Self::KeyValue => Box::new(key_value::Store::prepare(connection)?),
+        })
     }
 }
 
-fn apply(migrations: &Path, connection: &Connection) -> anyhow::Result<()> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(migrations)
-        .with_context(|| format!("cannot list {}", migrations.display()))?
-    {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "sql") {
-            files.push(path);
-        }
+fn connect(file: &Path) -> anyhow::Result<Connection> {
+    if let Some(folder) = file.parent() {
+        std::fs::create_dir_all(folder)?;
     }
-    files.sort();
-    for file in files {
-        std::fs::read_to_string(&file)
-            .map_err(anyhow::Error::from)
-            .and_then(|sql| Ok(connection.execute_batch(&sql)?))
-            .with_context(|| format!("cannot apply {}", file.display()))?;
-    }
-    Ok(())
+    let connection = Connection::open(file)?;
+    // The application may be reading it at this very moment.
+    connection.busy_timeout(Duration::from_secs(5))?;
+    Ok(connection)
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 mod tests {
+    use clap::ValueEnum as _;
+
     use super::super::content::Kind;
     use super::*;
 
@@ -131,24 +131,15 @@ mod tests {
         }
     }
 
-    fn rows(database: &Database) -> Vec<(String, String, String, String, i64)> {
-        let mut statement = database
-            .connection
-            .prepare("SELECT id, storage_key, mime_type, hash, size_bytes FROM images")
-            .unwrap();
-        statement
-            .query_map([], |row| {
-                Ok((
-                    row.get(0)?,
-                    row.get(1)?,
-                    row.get(2)?,
-                    row.get(3)?,
-                    row.get(4)?,
-                ))
-            })
-            .unwrap()
-            .collect::<Result<_, _>>()
-            .unwrap()
+    /// A folder in which `record` has been saved by two imports, one after the other.
+    fn saved_twice(store: MetadataStore, record: &Record) -> (tempfile::TempDir, Connection) {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataFolder::at(folder.path()).unwrap();
+        for _ in 0..2 {
+            store.open(&data).unwrap().save(record).unwrap();
+        }
+        let connection = Connection::open(store.file(&data)).unwrap();
+        (folder, connection)
     }
 
     #[test]
@@ -174,26 +165,77 @@ mod tests {
 
     #[test]
     fn a_record_saved_twice_is_one_row_with_every_column() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("state/images.db");
         let record = Record::of(&content());
+        let (_folder, connection) = saved_twice(MetadataStore::Sqlite, &record);
 
-        Database::open(&file, &crate::project::migrations())
-            .unwrap()
-            .save(&record)
+        let row: (String, String, String, String, i64) = connection
+            .query_one(
+                "SELECT id, storage_key, mime_type, hash, size_bytes FROM images",
+                [],
+                |row| row.try_into(),
+            )
             .unwrap();
-        let database = Database::open(&file, &crate::project::migrations()).unwrap();
-        database.save(&record).unwrap();
 
         assert_eq!(
-            rows(&database),
-            [(
+            row,
+            (
                 record.id.to_string(),
                 format!("images/{}.png", record.hash),
                 "image/png".to_owned(),
                 record.hash,
                 42
-            )]
+            )
         );
+    }
+
+    #[test]
+    fn a_record_saved_twice_is_one_key_of_spins_default_store_with_every_field() {
+        let record = Record::of(&content());
+        let (_folder, connection) = saved_twice(MetadataStore::KeyValue, &record);
+
+        let (store, key, value): (String, String, Vec<u8>) = connection
+            .query_one("SELECT store, key, value FROM spin_key_value", [], |row| {
+                row.try_into()
+            })
+            .unwrap();
+
+        assert_eq!(store, "default");
+        assert_eq!(key, "image:253e17a1-9e69-5be4-9366-ac08a9590b04");
+        assert_eq!(
+            serde_json::from_slice::<serde_json::Value>(&value).unwrap(),
+            serde_json::json!({
+                "storage_key": record.storage_key,
+                "mime_type": "image/png",
+                "hash": record.hash,
+                "size_bytes": 42,
+            })
+        );
+    }
+
+    #[test]
+    fn a_store_goes_by_the_same_name_on_the_command_line_and_in_the_application() {
+        for store in MetadataStore::value_variants() {
+            let on_the_command_line = store.to_possible_value().unwrap();
+
+            assert_eq!(on_the_command_line.get_name(), store.name());
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_no_database_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataFolder::at(folder.path()).unwrap();
+        for store in [MetadataStore::Sqlite, MetadataStore::KeyValue] {
+            let file = store.file(&data);
+            std::fs::create_dir_all(data.state()).unwrap();
+            std::fs::write(&file, "no database, but text of some length").unwrap();
+
+            let error = store.open(&data).err().unwrap();
+
+            assert!(
+                error.to_string().contains(&file.display().to_string()),
+                "{error:#}"
+            );
+        }
     }
 }

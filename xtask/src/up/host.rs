@@ -62,6 +62,40 @@ fn spin(spin_bin: Option<OsString>, path: Option<OsString>) -> anyhow::Result<Pa
         )
 }
 
+/// What the application is started with.
+pub struct Launch<'a> {
+    /// The program that runs it.
+    pub program: &'a Path,
+    /// Where it listens; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Where its databases are.
+    pub state: &'a Path,
+    /// Values of its variables that go before those of the runtime configuration.
+    pub variables: &'a [(&'a str, &'a str)],
+}
+
+impl Launch<'_> {
+    // Both hosts know all of these.
+    fn command(&self) -> Command {
+        let mut command = Command::new(self.program);
+        command
+            .arg("up")
+            .arg("--from")
+            .arg(project::manifest())
+            .arg("--listen")
+            .arg(self.listen.to_string())
+            .arg("--runtime-config-file")
+            .arg(project::runtime_config())
+            .arg("--state-dir")
+            .arg(self.state);
+        for (name, value) in self.variables {
+            command.arg("--variable").arg(format!("{name}={value}"));
+        }
+        command.current_dir(project::root());
+        command
+    }
+}
+
 /// A running host.
 pub struct Host {
     child: Child,
@@ -69,32 +103,20 @@ pub struct Host {
 }
 
 impl Host {
-    /// Starts `program` in a process group of its own, so that Ctrl-C reaches it through
+    /// Starts it in a process group of its own, so that Ctrl-C reaches it through
     /// [`stop`](Self::stop) alone, and once.
     ///
     /// # Errors
     /// When it cannot be started.
-    pub fn start(kind: Kind, program: &Path, listen: SocketAddr) -> anyhow::Result<Self> {
-        let mut command = Command::new(program);
-        command
-            .arg("up")
-            .arg("--from")
-            .arg(project::manifest())
-            .arg("--listen")
-            .arg(listen.to_string())
-            .arg("--runtime-config-file")
-            .arg(project::runtime_config());
-        if kind == Kind::Embedded {
-            command.arg("--state-dir").arg(project::state());
-        }
-        let mut child = command
-            .current_dir(project::root())
+    pub fn start(launch: &Launch) -> anyhow::Result<Self> {
+        let mut child = launch
+            .command()
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .process_group(0)
             .kill_on_drop(true)
             .spawn()
-            .with_context(|| format!("cannot start {}", project::shown(program)))?;
+            .with_context(|| format!("cannot start {}", project::shown(launch.program)))?;
         let stdout = child.stdout.take().context("the host has no output")?;
         Ok(Self {
             child,
