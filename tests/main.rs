@@ -23,3 +23,4 @@ mod routing;
 mod serving;
 mod specification;
 mod storage_failures;
+mod up;
