@@ -1,4 +1,5 @@
-//! Status and header fields of every answer; the only place that names a response header.
+//! Status and header fields of every answer: the only place that names a response header, but for
+//! those of [`cors`](crate::cors).
 
 use http::header::{
     ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE,

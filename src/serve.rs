@@ -5,7 +5,7 @@ use http::{HeaderMap, Method};
 use crate::config::Config;
 use crate::cors::AllowedOrigins;
 use crate::error::{Error, StorageError};
-use crate::image::{Image, ImageId};
+use crate::image::{ByteRange, Image, ImageId};
 use crate::metadata::ImageRepository;
 use crate::preconditions::{self, Verdict};
 use crate::range::{self, Selection};
@@ -74,8 +74,9 @@ fn serve_image_file<S: StorageBackend>(
         Verdict::NotModified => return Ok(Reply::not_modified(&image)),
         Verdict::Failed => return Err(Error::PreconditionFailed),
     }
+    let selection = select(request, &image)?;
     timed(&mut log.storage_first_byte_ms, || {
-        fetch(&image, request, storage)
+        fetch(&image, selection, storage)
     })
 }
 
@@ -89,25 +90,39 @@ fn check_size(image: &Image, limit: u64) -> Result<(), StorageError> {
     })
 }
 
+/// What storage is asked for.
+enum Fetch {
+    Head,
+    Whole,
+    Part(ByteRange),
+}
+
 /// `Range` is defined for `GET` alone (RFC 9110 section 14.2).
+fn select(request: &Request, image: &Image) -> Result<Fetch, Error> {
+    if request.method == Method::HEAD {
+        return Ok(Fetch::Head);
+    }
+    match range::select(&request.headers, &image.etag, image.size) {
+        Selection::Whole => Ok(Fetch::Whole),
+        Selection::Part(range) => Ok(Fetch::Part(range)),
+        Selection::Unsatisfiable => Err(Error::RangeNotSatisfiable { size: image.size }),
+    }
+}
+
 fn fetch<S: StorageBackend>(
     image: &Image,
-    request: &Request,
+    fetch: Fetch,
     storage: &S,
 ) -> Result<Reply<S::Body>, Error> {
     let (key, size) = (&image.storage_key, image.size);
-    if request.method == Method::HEAD {
-        storage.head(key, size)?;
-        return Ok(Reply::head(image));
-    }
-    match range::select(&request.headers, &image.etag, size) {
-        Selection::Whole => Ok(Reply::image(image, storage.get(key, size, None)?)),
-        Selection::Part(range) => {
-            let body = storage.get(key, size, Some(range))?;
-            Ok(Reply::part(image, range, body))
+    Ok(match fetch {
+        Fetch::Head => {
+            storage.head(key, size)?;
+            Reply::head(image)
         }
-        Selection::Unsatisfiable => Err(Error::RangeNotSatisfiable { size }),
-    }
+        Fetch::Whole => Reply::image(image, storage.get(key, size, None)?),
+        Fetch::Part(range) => Reply::part(image, range, storage.get(key, size, Some(range))?),
+    })
 }
 
 /// What every answer to this request has in common, successful or not.
@@ -132,7 +147,7 @@ mod tests {
 
     use super::*;
     use crate::error::MetadataError;
-    use crate::image::{ByteRange, Record, StorageKey};
+    use crate::image::{Record, StorageKey};
 
     const PATH: &str = "/api/v1/images/67e55044-10b1-426f-9247-bb680e5fe0c8/file";
 
@@ -249,6 +264,18 @@ mod tests {
 
         assert!(log.image_id.is_some() && log.metadata_ms.is_some());
         assert!(log.storage_first_byte_ms.is_some() && log.cause.is_none());
+    }
+
+    #[test]
+    fn a_request_that_leaves_storage_alone_has_no_time_of_its_in_the_log() {
+        for fields in [
+            (RANGE, "bytes=3-"),
+            (IF_NONE_MATCH, "*"),
+            (IF_MATCH, "\"x\""),
+        ] {
+            let (_, _, log) = ask(&request(&Method::GET, &[fields]), &[]);
+            assert_eq!(log.storage_first_byte_ms, None);
+        }
     }
 
     #[test]

@@ -21,6 +21,7 @@ fn a_malformed_setting_is_a_configuration_error_and_the_log_names_it() {
         ("s3_max_attempts", "0"),
         ("metadata_store", "postgres"),
         ("max_image_bytes", "50MB"),
+        ("cors_allowed_origins", "https://app.example/path"),
     ];
 
     std::thread::scope(|scope| {

@@ -1,7 +1,9 @@
 //! Where the images' bytes are.
 
+mod retry;
 pub mod s3;
 mod sign;
+pub mod transport;
 #[cfg(target_family = "wasm")]
 pub mod wasi_http;
 

@@ -1,14 +1,13 @@
-//! S3's `GetObject` and `HeadObject`: the request, its retries, and the check of what storage promises.
+//! S3's `GetObject` and `HeadObject`: the request, and the check of what storage promises.
 
-use std::time::{Duration, SystemTime};
-
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::StorageBackend;
 use super::sign::sign;
+use super::transport::{StorageRequest, StorageResponse, Transport};
+use super::{StorageBackend, retry};
 use crate::config::{AddressingStyle, StorageConfig};
-use crate::error::{StorageError, TransportError};
+use crate::error::StorageError;
 use crate::image::{ByteRange, StorageKey};
 
 /// Everything is encoded but RFC 3986's unreserved characters and the slash
@@ -19,53 +18,6 @@ const KEY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~')
     .remove(b'/');
-
-/// Longest pause before the next attempt.
-const MAX_BACKOFF: Duration = Duration::from_secs(1);
-/// Upper bound of the pause before the second attempt; it doubles for each further one.
-const BASE_BACKOFF: Duration = Duration::from_millis(50);
-
-/// Sends one request without following redirects, and waits between two.
-pub trait Transport {
-    /// A response body that has not been read.
-    type Body;
-
-    /// # Errors
-    /// [`TransportError`] when no complete response head comes.
-    fn send(&self, request: &StorageRequest)
-    -> Result<StorageResponse<Self::Body>, TransportError>;
-
-    /// The first few kilobytes of an error document, or what of it can be had.
-    fn read_error_document(&self, body: Self::Body) -> String;
-
-    /// The clock that signatures carry.
-    fn now(&self) -> SystemTime;
-
-    /// Waits for a random time below `limit`.
-    fn pause_below(&self, limit: Duration);
-}
-
-/// A signed request, to be sent as it is.
-#[derive(Debug)]
-pub struct StorageRequest {
-    /// `GET` or `HEAD`.
-    pub method: Method,
-    /// The percent-encoded path that was signed.
-    pub path: String,
-    /// All fields but `Host`, which is the endpoint's authority.
-    pub headers: Vec<(HeaderName, HeaderValue)>,
-}
-
-/// The head of storage's answer, and its body.
-#[derive(Debug)]
-pub struct StorageResponse<B> {
-    /// The status code.
-    pub status: StatusCode,
-    /// The header fields.
-    pub headers: HeaderMap,
-    /// The body, not yet read.
-    pub body: B,
-}
 
 /// An S3 bucket.
 pub struct S3Storage<'a, T> {
@@ -90,35 +42,14 @@ impl<'a, T: Transport> S3Storage<'a, T> {
             Some(_) => StatusCode::PARTIAL_CONTENT,
             None => StatusCode::OK,
         };
-        let (response, attempts) = self.send_with_retries(method, &self.object_path(key), range)?;
+        let path = self.object_path(key);
+        let (response, attempts) = retry::send(&self.transport, self.config.max_attempts, || {
+            self.signed(method, &path, range)
+        })?;
         if response.status == expected {
             return Ok(response);
         }
         Err(self.unexpected_status(response, attempts))
-    }
-
-    /// Signs and sends until an answer is final or the attempts are used up.
-    fn send_with_retries(
-        &self,
-        method: &Method,
-        path: &str,
-        range: Option<&str>,
-    ) -> Result<(StorageResponse<T::Body>, u32), StorageError> {
-        let mut attempts = 1;
-        loop {
-            let outcome = self.transport.send(&self.signed(method, path, range)?);
-            let is_last = attempts >= self.config.max_attempts.get();
-            match outcome {
-                Ok(response) if is_last || !is_transient_status(response.status) => {
-                    return Ok((response, attempts));
-                }
-                Err(cause) if is_last || !is_transient(&cause) => {
-                    return Err(StorageError::Transport { attempts, cause });
-                }
-                Ok(_) | Err(_) => self.transport.pause_below(backoff(attempts)),
-            }
-            attempts += 1;
-        }
     }
 
     /// Each attempt is signed anew, since a signature carries its time.
@@ -214,22 +145,6 @@ fn content_length(headers: &HeaderMap) -> Option<u64> {
     is_digits.then(|| text.parse().ok()).flatten()
 }
 
-fn is_transient_status(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 429 | 500 | 502 | 503 | 504)
-}
-
-/// A storage that has not answered in time is slow, and asking again would slow it further.
-fn is_transient(error: &TransportError) -> bool {
-    matches!(error, TransportError::Connection(_))
-}
-
-/// "Full jitter": the pause is random below a bound that doubles with each attempt
-/// (AWS Architecture Blog, "Exponential Backoff And Jitter").
-fn backoff(attempts: u32) -> Duration {
-    let doublings = attempts.saturating_sub(1).min(16);
-    BASE_BACKOFF.saturating_mul(1 << doublings).min(MAX_BACKOFF)
-}
-
 /// The `Code` of S3's error document (Amazon S3 API Reference, "Error responses").
 fn error_code(document: &str) -> Option<&str> {
     let (_, rest) = document.split_once("<Code>")?;
@@ -240,83 +155,18 @@ fn error_code(document: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::{Cell, RefCell};
-    use std::time::UNIX_EPOCH;
+    use http::HeaderName;
 
+    use super::super::transport::scripted::{Outcome, Scripted, answer};
     use super::*;
     use crate::config::Config;
 
-    /// Answers with prepared outcomes and remembers what it was asked.
-    #[derive(Default)]
-    struct Scripted {
-        outcomes: RefCell<Vec<Outcome>>,
-        requests: RefCell<Vec<StorageRequest>>,
-        pauses: RefCell<Vec<Duration>>,
-        clock: Cell<u64>,
-    }
-
-    type Outcome = Result<StorageResponse<&'static str>, TransportError>;
-
-    impl Scripted {
-        fn new(outcomes: impl IntoIterator<Item = Outcome>) -> Self {
-            let mut outcomes: Vec<_> = outcomes.into_iter().collect();
-            outcomes.reverse();
-            Self {
-                outcomes: outcomes.into(),
-                ..Self::default()
-            }
-        }
-    }
-
-    impl Transport for &Scripted {
-        type Body = &'static str;
-
-        fn send(&self, request: &StorageRequest) -> Outcome {
-            self.requests.borrow_mut().push(StorageRequest {
-                method: request.method.clone(),
-                path: request.path.clone(),
-                headers: request.headers.clone(),
-            });
-            self.outcomes.borrow_mut().pop().unwrap()
-        }
-
-        fn read_error_document(&self, body: &'static str) -> String {
-            body.to_owned()
-        }
-
-        fn now(&self) -> SystemTime {
-            self.clock.set(self.clock.get() + 1);
-            UNIX_EPOCH + Duration::from_secs(self.clock.get())
-        }
-
-        fn pause_below(&self, limit: Duration) {
-            self.pauses.borrow_mut().push(limit);
-        }
-    }
-
-    #[expect(clippy::unnecessary_wraps, reason = "stands among errors in tables")]
-    fn answer(status: u16, headers: &[(HeaderName, &'static str)], body: &'static str) -> Outcome {
-        let mut map = HeaderMap::new();
-        for (name, value) in headers {
-            map.append(name, HeaderValue::from_static(value));
-        }
-        Ok(StorageResponse {
-            status: StatusCode::from_u16(status).unwrap(),
-            headers: map,
-            body,
-        })
+    fn config(addressing_style: &str) -> StorageConfig {
+        Config::example(&[("s3_addressing_style", addressing_style)]).storage
     }
 
     fn whole_object() -> Outcome {
         answer(200, &[(header::CONTENT_LENGTH, "3")], "abc")
-    }
-
-    fn refused() -> TransportError {
-        TransportError::Connection("refused".into())
-    }
-
-    fn config(addressing_style: &str) -> StorageConfig {
-        Config::example(&[("s3_addressing_style", addressing_style)]).storage
     }
 
     fn get(transport: &Scripted) -> Result<&'static str, StorageError> {
@@ -343,6 +193,28 @@ mod tests {
         assert_eq!(
             names,
             ["authorization", "x-amz-content-sha256", "x-amz-date"]
+        );
+    }
+
+    #[test]
+    fn each_attempt_is_signed_anew() {
+        let transport = Scripted::new([answer(503, &[], ""), whole_object()]);
+
+        get(&transport).unwrap();
+
+        let requests = transport.requests.borrow();
+        assert_ne!(requests[0].headers, requests[1].headers);
+    }
+
+    #[test]
+    fn an_unexpected_status_is_told_with_storage_s_own_code() {
+        let transport = Scripted::new([answer(404, &[], "<Error><Code>NoSuchKey</Code></Error>")]);
+
+        let error = get(&transport).unwrap_err().to_string();
+
+        assert!(
+            error.contains("404 after 1 attempt(s) (NoSuchKey)"),
+            "{error}"
         );
     }
 
@@ -454,68 +326,6 @@ mod tests {
     }
 
     #[test]
-    fn connection_errors_and_transient_statuses_are_tried_again_with_a_fresh_signature() {
-        let transient = [429, 500, 502, 503, 504];
-        let mut failures: Vec<Outcome> = transient
-            .iter()
-            .map(|status| answer(*status, &[], ""))
-            .collect();
-        failures.push(Err(refused()));
-
-        for failure in failures {
-            let transport = Scripted::new([failure, whole_object()]);
-
-            assert_eq!(get(&transport).unwrap(), "abc");
-
-            let requests = transport.requests.borrow();
-            assert_eq!(requests.len(), 2);
-            assert_ne!(requests[0].headers, requests[1].headers);
-            assert_eq!(transport.pauses.borrow().len(), 1);
-        }
-    }
-
-    #[test]
-    fn attempts_end_at_the_setting_and_the_last_failure_is_told() {
-        let unreachable = Scripted::new([Err(refused()), Err(refused()), Err(refused())]);
-        let overloaded = Scripted::new([
-            Err(refused()),
-            answer(503, &[], ""),
-            answer(503, &[], "<Error><Code>SlowDown</Code></Error>"),
-        ]);
-
-        assert_eq!(
-            get(&unreachable).unwrap_err().to_string(),
-            "no answer from storage after 3 attempt(s): connection failed: refused"
-        );
-        assert_eq!(
-            get(&overloaded).unwrap_err().to_string(),
-            "storage answered 503 after 3 attempt(s) (SlowDown)"
-        );
-        assert_eq!(overloaded.requests.borrow().len(), 3);
-    }
-
-    #[test]
-    fn every_other_failure_is_final() {
-        let finals: [Outcome; 8] = [
-            answer(403, &[], "<Code>AccessDenied</Code>"),
-            answer(404, &[], "<Code>NoSuchKey</Code>"),
-            answer(301, &[(header::LOCATION, "http://elsewhere/")], ""),
-            answer(204, &[], ""),
-            answer(206, &[(header::CONTENT_LENGTH, "3")], "abc"),
-            Err(TransportError::FirstByteTimeout("late".into())),
-            Err(TransportError::Denied("not allowed".into())),
-            Err(TransportError::Protocol("garbage".into())),
-        ];
-
-        for outcome in finals {
-            let shown = format!("{outcome:?}");
-            let transport = Scripted::new([outcome]);
-            assert!(get(&transport).is_err(), "{shown}");
-            assert_eq!(transport.requests.borrow().len(), 1, "{shown}");
-        }
-    }
-
-    #[test]
     fn any_length_but_the_promised_one_is_refused() {
         let length = header::CONTENT_LENGTH;
         let answers = [
@@ -543,16 +353,6 @@ mod tests {
                 other => panic!("{shown}: {other:?}"),
             }
         }
-    }
-
-    #[test]
-    fn the_bound_of_the_pause_doubles_up_to_a_second() {
-        let bounds: Vec<_> = (1..=7)
-            .map(|attempts| backoff(attempts).as_millis())
-            .collect();
-
-        assert_eq!(bounds, [50, 100, 200, 400, 800, 1000, 1000]);
-        assert_eq!(backoff(u32::MAX).as_millis(), 1000);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use wasi::http::types::{
 use wasi::io::poll::poll;
 use wasi::io::streams::InputStream;
 
-use super::s3::{StorageRequest, StorageResponse, Transport};
+use super::transport::{StorageRequest, StorageResponse, Transport};
 use crate::config::{Endpoint, StorageConfig, Timeouts};
 use crate::error::TransportError;
 

@@ -1,0 +1,122 @@
+//! What carries requests to storage: the host's `wasi:http`, and a script in tests.
+
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+
+use crate::error::TransportError;
+
+/// Sends one request without following redirects, and waits between two.
+pub trait Transport {
+    /// A response body that has not been read.
+    type Body;
+
+    /// # Errors
+    /// [`TransportError`] when no complete response head comes.
+    fn send(&self, request: &StorageRequest)
+    -> Result<StorageResponse<Self::Body>, TransportError>;
+
+    /// The first few kilobytes of an error document, or what of it can be had.
+    fn read_error_document(&self, body: Self::Body) -> String;
+
+    /// The clock that signatures carry.
+    fn now(&self) -> SystemTime;
+
+    /// Waits for a random time below `limit`.
+    fn pause_below(&self, limit: Duration);
+}
+
+/// A signed request, to be sent as it is.
+#[derive(Debug)]
+pub struct StorageRequest {
+    /// `GET` or `HEAD`.
+    pub method: Method,
+    /// The percent-encoded path that was signed.
+    pub path: String,
+    /// All fields but `Host`, which is the endpoint's authority.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// The head of storage's answer, and its body.
+#[derive(Debug)]
+pub struct StorageResponse<B> {
+    /// The status code.
+    pub status: StatusCode,
+    /// The header fields.
+    pub headers: HeaderMap,
+    /// The body, not yet read.
+    pub body: B,
+}
+
+#[cfg(test)]
+pub(super) mod scripted {
+    use std::cell::{Cell, RefCell};
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+
+    /// Answers with prepared outcomes and remembers what it was asked.
+    #[derive(Default)]
+    pub struct Scripted {
+        outcomes: RefCell<Vec<Outcome>>,
+        pub requests: RefCell<Vec<StorageRequest>>,
+        pub pauses: RefCell<Vec<Duration>>,
+        clock: Cell<u64>,
+    }
+
+    pub type Outcome = Result<StorageResponse<&'static str>, TransportError>;
+
+    impl Scripted {
+        pub fn new(outcomes: impl IntoIterator<Item = Outcome>) -> Self {
+            let mut outcomes: Vec<_> = outcomes.into_iter().collect();
+            outcomes.reverse();
+            Self {
+                outcomes: outcomes.into(),
+                ..Self::default()
+            }
+        }
+    }
+
+    impl Transport for &Scripted {
+        type Body = &'static str;
+
+        fn send(&self, request: &StorageRequest) -> Outcome {
+            self.requests.borrow_mut().push(StorageRequest {
+                method: request.method.clone(),
+                path: request.path.clone(),
+                headers: request.headers.clone(),
+            });
+            self.outcomes.borrow_mut().pop().unwrap()
+        }
+
+        fn read_error_document(&self, body: &'static str) -> String {
+            body.to_owned()
+        }
+
+        fn now(&self) -> SystemTime {
+            self.clock.set(self.clock.get() + 1);
+            UNIX_EPOCH + Duration::from_secs(self.clock.get())
+        }
+
+        fn pause_below(&self, limit: Duration) {
+            self.pauses.borrow_mut().push(limit);
+        }
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "stands among errors in tables")]
+    pub fn answer(
+        status: u16,
+        headers: &[(HeaderName, &'static str)],
+        body: &'static str,
+    ) -> Outcome {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(name, HeaderValue::from_static(value));
+        }
+        Ok(StorageResponse {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers: map,
+            body,
+        })
+    }
+}
