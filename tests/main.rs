@@ -12,6 +12,7 @@ mod component;
 mod conditional_requests;
 mod configuration;
 mod cors;
+mod deploy;
 mod head_and_options;
 mod host;
 mod memory;

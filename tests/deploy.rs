@@ -1,0 +1,327 @@
+//! The manifests of `deploy/spinkube` and the guide to them, by the tools that a cluster's owner has.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+use crate::harness::{root, say};
+
+const MANIFESTS: &str = "deploy/spinkube";
+const GUIDE: &str = "docs/deploy.md";
+
+#[test]
+fn every_document_of_every_overlay_fits_its_schema_the_others_and_spin_toml() {
+    let Some(tools) = Tools::find() else { return };
+
+    let output = tools.validate(&[]);
+
+    let report = text(&output);
+    say(report.trim_end());
+    assert!(output.status.success(), "{report}");
+    for overlay in ["aws", "minio-demo"] {
+        for subject in ["SpinApp image-proxy", "variables of spin.toml"] {
+            assert!(
+                report.contains(&format!("{overlay}: {subject}: ok")),
+                "nothing is said of {overlay}, {subject}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_manifest_that_would_not_work_is_refused_with_the_reason() {
+    let Some(tools) = Tools::find() else { return };
+
+    for (file, find, replace, reason) in [
+        (
+            "base/spin-app.yaml",
+            "initialDelaySeconds: 1\n",
+            "initialDelay: 1\n",
+            "SpinApp image-proxy: spec.checks.readiness: Additional properties are not allowed",
+        ),
+        (
+            "base/disruption-budget.yaml",
+            "maxUnavailable",
+            "maxUnavailible",
+            "PodDisruptionBudget image-proxy: spec: Additional properties are not allowed",
+        ),
+        (
+            "base/spin-app.yaml",
+            "name: s3_bucket\n",
+            "name: s3_buket\n",
+            "s3_bucket is required and not supplied; s3_buket does not exist",
+        ),
+        (
+            "overlays/aws/kustomization.yaml",
+            "s3_bucket=",
+            "s3_buket=",
+            "nothing reads s3_buket",
+        ),
+        (
+            "overlays/aws/kustomization.yaml",
+            "s3_bucket=",
+            "s3_buket=",
+            "has no key s3_bucket",
+        ),
+        (
+            "overlays/aws/image.yaml",
+            "@sha256:",
+            ":",
+            "is not named by its digest",
+        ),
+        (
+            "overlays/aws/kustomization.yaml",
+            "\npatches:",
+            "\nunpatched:",
+            "unknown field \"unpatched\"",
+        ),
+        (
+            "overlays/aws/kustomization.yaml",
+            "\nconfigMapGenerator:",
+            "\nsecretGenerator: [{name: image-proxy-metadata, literals: [url=https://db, token=t]}]\nconfigMapGenerator:",
+            "has its values in a file",
+        ),
+        (
+            "components/metadata-libsql/kustomization.yaml",
+            "metadata_store=sqlite",
+            "metadata_store=key-value",
+            "keyValueStores configures no store `default`",
+        ),
+        (
+            "components/metadata-libsql/spin-app.yaml",
+            "- name: default",
+            "- name: images",
+            "sqliteDatabases: images is not granted",
+        ),
+        (
+            "components/autoscaling/spin-app.yaml",
+            "  replicas: null\n",
+            "",
+            "replicas cannot be set when autoscaling is enabled",
+        ),
+        (
+            "components/autoscaling/horizontal-pod-autoscaler.yaml",
+            "name: image-proxy\n  minReplicas",
+            "name: other\n  minReplicas",
+            "scales something else than Deployment image-proxy",
+        ),
+        (
+            "base/network-policy.yaml",
+            "app-name: image-proxy",
+            "app-name: other",
+            "NetworkPolicy image-proxy selects other pods",
+        ),
+        (
+            "base/ingress.yaml",
+            "number: 80",
+            "number: 8080",
+            "leads elsewhere than to Service image-proxy, port 80",
+        ),
+        (
+            "base/spin-app.yaml",
+            "executor: containerd-shim-spin",
+            "executor: other",
+            "there is no executor other",
+        ),
+    ] {
+        let manifests = copy_of_the_manifests();
+        change(&manifests.path().join(file), find, replace);
+
+        let output = tools.validate(&[manifests.path().join("overlays/aws")]);
+
+        let report = text(&output);
+        assert!(!output.status.success(), "{find} -> {replace:?}: {report}");
+        assert!(report.contains(reason), "{find} -> {replace:?}: {report}");
+    }
+}
+
+#[test]
+fn records_move_to_another_store_by_one_line_of_an_overlay() {
+    let Some(tools) = Tools::find() else { return };
+    let manifests = copy_of_the_manifests();
+    change(
+        &manifests.path().join("overlays/aws/kustomization.yaml"),
+        "metadata-libsql",
+        "metadata-redis",
+    );
+
+    let output = tools.validate(&[manifests.path().join("overlays/aws")]);
+
+    let report = text(&output);
+    assert!(output.status.success(), "{report}");
+    assert!(report.contains("needs Secret image-proxy-metadata with url\n"));
+}
+
+#[test]
+fn the_guide_makes_every_secret_that_the_manifests_need() {
+    let Some(tools) = Tools::find() else { return };
+
+    let report = text(&tools.validate(&[]));
+
+    let needed: Vec<_> = report
+        .lines()
+        .filter_map(|line| line.split_once(": needs Secret ")?.1.split_once(" with "))
+        .collect();
+    assert!(!needed.is_empty(), "{report}");
+    for (secret, keys) in needed {
+        let made = commands("kubectl").into_iter().find_map(|command| {
+            Some(
+                command
+                    .split_once(&format!("create secret generic {secret} "))?
+                    .1
+                    .to_owned(),
+            )
+        });
+        let made = made.unwrap_or_else(|| panic!("{GUIDE} does not make {secret}"));
+        for key in keys.split(", ") {
+            assert!(made.contains(&format!("--from-literal={key}=")), "{key}");
+        }
+    }
+}
+
+#[test]
+fn the_guides_renderings_run_as_they_are_written() {
+    let Some(tools) = Tools::find() else { return };
+    let renderings: BTreeSet<_> = commands("kubectl kustomize ").into_iter().collect();
+    assert_eq!(renderings.len(), 2, "{renderings:?}");
+
+    for rendering in renderings {
+        let output = Command::new(tools.kubectl())
+            .current_dir(root())
+            .args(rendering.split_whitespace().skip(1))
+            .output()
+            .unwrap();
+
+        assert!(output.status.success(), "{rendering}: {}", text(&output));
+    }
+}
+
+#[test]
+fn the_guides_schema_is_sql_that_can_be_run_again() {
+    let files: BTreeSet<_> = paths()
+        .into_iter()
+        .filter(|path| {
+            Path::new(path)
+                .extension()
+                .is_some_and(|extension| extension == "sql")
+        })
+        .collect();
+    assert!(!files.is_empty());
+
+    let database = rusqlite::Connection::open_in_memory().unwrap();
+    for _ in 0..2 {
+        for file in &files {
+            let statements = fs::read_to_string(root().join(file)).unwrap();
+            database.execute_batch(&statements).unwrap();
+        }
+    }
+
+    let columns = "SELECT id, storage_key, mime_type, hash, size_bytes FROM images";
+    assert!(database.prepare(columns).is_ok());
+}
+
+#[test]
+fn every_file_that_the_guide_names_exists() {
+    let paths = paths();
+    assert!(paths.len() > 5, "{paths:?}");
+
+    for path in paths {
+        assert!(root().join(&path).exists(), "{GUIDE} names {path}");
+    }
+}
+
+/// A Python with what `deploy/spinkube/requirements.txt` lists, and SpinKube's CRDs.
+struct Tools {
+    python: PathBuf,
+    crds: PathBuf,
+}
+
+impl Tools {
+    /// None, and said so, where one of them is missing.
+    fn find() -> Option<Self> {
+        let Some(python) = std::env::var_os("DEPLOY_PYTHON") else {
+            say("skipped: kubectl and the schemas, which `cargo xtask test --all` brings");
+            return None;
+        };
+        let crds = std::env::var_os("SPINKUBE_CRDS")
+            .map_or_else(|| root().join("../shared/spinkube-crds"), PathBuf::from);
+        if !crds.is_dir() {
+            say("skipped: SpinKube's CRDs, whose folder SPINKUBE_CRDS names");
+            return None;
+        }
+        Some(Self {
+            python: PathBuf::from(python),
+            crds,
+        })
+    }
+
+    fn validate(&self, overlays: &[PathBuf]) -> Output {
+        Command::new(&self.python)
+            .arg(root().join(MANIFESTS).join("validate.py"))
+            .args([OsString::from("--crds"), self.crds.clone().into()])
+            .args(overlays)
+            .output()
+            .unwrap()
+    }
+
+    fn kubectl(&self) -> PathBuf {
+        self.python.with_file_name("kubectl")
+    }
+}
+
+fn text(output: &Output) -> String {
+    [&output.stdout, &output.stderr]
+        .map(|stream| String::from_utf8_lossy(stream))
+        .concat()
+}
+
+fn copy_of_the_manifests() -> TempDir {
+    let copy = TempDir::new().unwrap();
+    copy_folder(&root().join(MANIFESTS), copy.path());
+    copy
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+fn change(file: &Path, find: &str, replace: &str) {
+    let before = fs::read_to_string(file).unwrap();
+    assert!(before.contains(find), "{} has no {find}", file.display());
+    fs::write(file, before.replace(find, replace)).unwrap();
+}
+
+/// The guide's command lines that begin like this.
+fn commands(beginning: &str) -> Vec<String> {
+    let guide = fs::read_to_string(root().join(GUIDE)).unwrap();
+    guide
+        .lines()
+        .map(str::trim)
+        .filter(|line| line.starts_with(beginning))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The project's files and folders that the guide names by their path.
+fn paths() -> BTreeSet<String> {
+    let guide = fs::read_to_string(root().join(GUIDE)).unwrap();
+    guide
+        .split(|character: char| character.is_whitespace() || "`@()\"".contains(character))
+        .map(|word| word.trim_end_matches(['.', ',', ';', ':']))
+        .filter(|word| word.starts_with("deploy/") || word.starts_with("migrations/"))
+        .map(str::to_owned)
+        .collect()
+}
