@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Once;
 
 use tempfile::TempDir;
 
@@ -200,6 +201,31 @@ fn the_guides_renderings_run_as_they_are_written() {
     }
 }
 
+/// With `--help`, kubectl refuses flags that it does not know, and asks no cluster.
+#[test]
+fn every_kubectl_command_of_the_guide_has_only_flags_that_exist() {
+    let Some(tools) = Tools::find() else { return };
+    let commands = commands("kubectl ");
+    assert!(commands.len() > 10, "{commands:?}");
+
+    for command in commands {
+        let end = [" | ", " < ", " &", " -- "]
+            .iter()
+            .filter_map(|end| command.find(end))
+            .min();
+        let own = &command["kubectl ".len()..end.unwrap_or(command.len())];
+
+        let output = Command::new("sh")
+            .args(["-c", &format!("exec \"$0\" {own} --help")])
+            .arg(tools.kubectl())
+            .env("KUBECONFIG", "/dev/null")
+            .output()
+            .unwrap();
+
+        assert!(output.status.success(), "{command}: {}", text(&output));
+    }
+}
+
 #[test]
 fn the_guides_schema_is_sql_that_can_be_run_again() {
     let files: BTreeSet<_> = paths()
@@ -241,16 +267,19 @@ struct Tools {
 }
 
 impl Tools {
-    /// None, and said so, where one of them is missing.
+    /// None, and said so once, where one of them is missing.
     fn find() -> Option<Self> {
+        static SAID: Once = Once::new();
         let Some(python) = std::env::var_os("DEPLOY_PYTHON") else {
-            say("skipped: kubectl and the schemas, which `cargo xtask test --all` brings");
+            SAID.call_once(|| {
+                say("skipped: kubectl and the schemas, which `cargo xtask test --all` brings");
+            });
             return None;
         };
         let crds = std::env::var_os("SPINKUBE_CRDS")
             .map_or_else(|| root().join("../shared/spinkube-crds"), PathBuf::from);
         if !crds.is_dir() {
-            say("skipped: SpinKube's CRDs, whose folder SPINKUBE_CRDS names");
+            SAID.call_once(|| say("skipped: SpinKube's CRDs, whose folder SPINKUBE_CRDS names"));
             return None;
         }
         Some(Self {

@@ -164,7 +164,10 @@ class Stack:
 
     def __init__(self, documents: list[dict]):
         self.documents = documents
-        [self.app] = self.of_kind("SpinApp")
+        apps = self.of_kind("SpinApp")
+        if len(apps) != 1:
+            sys.exit(f"an overlay renders one SpinApp, and this one {len(apps)}")
+        [self.app] = apps
         self.name = self.app["metadata"]["name"]
         self.spec = self.app["spec"]
 
@@ -233,7 +236,8 @@ class Stack:
         faults = []
         label = {"core.spinkube.dev/app-name": self.name}
         for document in self.of_kind("NetworkPolicy"):
-            if document["spec"]["podSelector"].get("matchLabels") != label:
+            own = document["metadata"]["name"].startswith(self.name)
+            if own and document["spec"]["podSelector"].get("matchLabels") != label:
                 faults.append(f"{name_of(document)} selects other pods than the application's")
         for document in self.of_kind("PodDisruptionBudget"):
             if document["spec"]["selector"].get("matchLabels") != label:
@@ -269,8 +273,8 @@ class Stack:
         }
         for field, labels in configured.items():
             faults += [f"{field}: {label} is not granted" for label in sorted(labels - application.stores[field])]
-        [settings] = self.of_kind("ConfigMap")
-        choice = settings["data"].get("metadata_store", "sqlite")
+        settings = [document.get("data", {}) for document in self.of_kind("ConfigMap")]
+        choice = next((data["metadata_store"] for data in settings if "metadata_store" in data), "sqlite")
         field = {"sqlite": "sqliteDatabases", "key-value": "keyValueStores"}.get(choice)
         if field is None:
             faults.append(f"metadata_store is {choice}: neither sqlite nor key-value")
