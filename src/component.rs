@@ -12,7 +12,7 @@ use crate::metadata::key_value::KeyValueRepository;
 use crate::metadata::sqlite::SqliteRepository;
 use crate::pipe::{Unsent, send};
 use crate::reply::Reply;
-use crate::request_log::RequestLog;
+use crate::request_log::{RequestLog, trace_id};
 use crate::serve::{Request, fail, serve};
 use crate::storage::s3::S3Storage;
 use crate::storage::wasi_http::{ResponseBody, WasiHttp};
@@ -25,6 +25,7 @@ impl Guest for ImageProxy {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
         let mut log = RequestLog::start();
         let request = read_head(&request);
+        log.trace_id = trace_id(&request.headers);
         let config = Config::read(|name| variables::get(name).map_err(|error| error.to_string()));
         let cors = config
             .as_ref()

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use http::HeaderMap;
 use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -16,6 +17,9 @@ pub struct RequestLog {
     #[serde(serialize_with = "rfc3339")]
     time: OffsetDateTime,
     request_id: Uuid,
+    /// The trace that the request is part of, so that this line joins the host's spans.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
     /// The image asked for, once the path has named one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image_id: Option<ImageId>,
@@ -43,6 +47,7 @@ impl RequestLog {
         Self {
             time: OffsetDateTime::now_utc(),
             request_id: Uuid::new_v4(),
+            trace_id: None,
             image_id: None,
             status: 0,
             bytes: 0,
@@ -59,6 +64,28 @@ impl fmt::Display for RequestLog {
         let line = serde_json::to_string(self).map_err(|_| fmt::Error)?;
         f.write_str(&line)
     }
+}
+
+/// The trace-id of a `traceparent` (W3C Trace Context, sections 2.2 and 3.2).
+#[must_use]
+pub fn trace_id(headers: &HeaderMap) -> Option<String> {
+    let mut lines = headers.get_all("traceparent").iter();
+    let (Some(line), None) = (lines.next(), lines.next()) else {
+        return None;
+    };
+    let mut parts = line.to_str().ok()?.split('-');
+    let is_hex = |part: &str, length: usize| {
+        part.len() == length
+            && part
+                .bytes()
+                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let version = parts.next().filter(|version| is_hex(version, 2))?;
+    let trace_id = parts.next().filter(|id| is_hex(id, 32))?;
+    parts.next().filter(|parent_id| is_hex(parent_id, 16))?;
+    parts.next().filter(|flags| is_hex(flags, 2))?;
+    let is_valid = version != "ff" && trace_id.bytes().any(|digit| digit != b'0');
+    (is_valid && (version != "00" || parts.next().is_none())).then(|| trace_id.to_owned())
 }
 
 /// Runs `work` and notes how many milliseconds it took, whether it succeeds or not.
@@ -99,6 +126,37 @@ mod tests {
         let mut names: Vec<_> = fields.as_object().unwrap().keys().collect();
         names.sort_unstable();
         assert_eq!(names, ["bytes", "request_id", "status", "time", "total_ms"]);
+    }
+
+    #[test]
+    fn the_trace_id_is_read_from_a_valid_traceparent_alone() {
+        const ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+        let read = |value: &str| {
+            let value = http::HeaderValue::from_str(value).unwrap();
+            trace_id(&HeaderMap::from_iter([(
+                http::HeaderName::from_static("traceparent"),
+                value,
+            )]))
+        };
+
+        for valid in [
+            format!("00-{ID}-00f067aa0ba902b7-01"),
+            format!("01-{ID}-00f067aa0ba902b7-00-later"),
+        ] {
+            assert_eq!(read(&valid).as_deref(), Some(ID), "{valid}");
+        }
+        for invalid in [
+            String::new(),
+            ID.to_owned(),
+            format!("ff-{ID}-00f067aa0ba902b7-01"),
+            format!("00-{ID}-00f067aa0ba902b7"),
+            format!("00-{ID}-00f067aa0ba902b7-01-more"),
+            format!("00-{}-00f067aa0ba902b7-01", ID.to_uppercase()),
+            format!("00-{}-00f067aa0ba902b7-01", "0".repeat(32)),
+            format!("00-{ID}x-00f067aa0ba902b7-01"),
+        ] {
+            assert_eq!(read(&invalid), None, "{invalid}");
+        }
     }
 
     #[test]

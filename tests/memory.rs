@@ -1,5 +1,6 @@
 //! Memory does not grow with the image.
 
+use crate::harness::host::is_spin_without;
 use crate::harness::{App, Storage, TestImage, say};
 
 const MIB: u64 = 1024 * 1024;
@@ -23,23 +24,29 @@ fn thirty_two_downloads_of_fifty_megabytes_need_at_most_64_mib_more_than_rest() 
     });
 
     let under_load = peak_resident_bytes(app.process_id());
-    let (status, output) = app.interrupt();
-    assert!(status.success());
-    let linear = largest_component_memory(&output);
     say(&format!(
-        "memory: resident {} MiB at rest, {} MiB under load; largest component memory {} KiB",
+        "memory: resident {} MiB at rest, {} MiB under load",
         at_rest / MIB,
-        under_load / MIB,
-        linear / 1024
+        under_load / MIB
     ));
     assert!(
         under_load <= at_rest + 64 * MIB,
         "{under_load} bytes, {at_rest} at rest"
     );
+    let (status, output) = app.interrupt();
+    if is_spin_without("it does not tell the size of a component's memory") {
+        return;
+    }
+    assert!(status.success());
+    let linear = largest_component_memory(&output);
+    say(&format!(
+        "memory: largest component memory {} KiB",
+        linear / 1024
+    ));
     assert!(linear <= 4 * MIB, "a component holds {linear} bytes");
 }
 
-/// Peak resident set of a process in bytes (Linux, proc(5)).
+/// Peak resident set of a process and its children in bytes (Linux, proc(5)).
 fn peak_resident_bytes(process_id: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process_id}/status")).unwrap();
     let line = status
@@ -47,7 +54,12 @@ fn peak_resident_bytes(process_id: u32) -> u64 {
         .find_map(|line| line.strip_prefix("VmHWM:"))
         .unwrap();
     let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().unwrap();
-    kibibytes * 1024
+    let children = format!("/proc/{process_id}/task/{process_id}/children");
+    let children = std::fs::read_to_string(children).unwrap_or_default();
+    let of_children = children
+        .split_whitespace()
+        .map(|id| peak_resident_bytes(id.parse().unwrap()));
+    kibibytes * 1024 + of_children.sum::<u64>()
 }
 
 /// What the embedded host says when it ends.

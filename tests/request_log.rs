@@ -71,6 +71,20 @@ fn every_request_is_logged_once_under_an_id_of_its_own() {
 }
 
 #[test]
+fn a_request_that_is_part_of_a_trace_is_logged_with_its_trace_id() {
+    let storage = Storage::start();
+    let app = App::start(&storage);
+    let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+    app.request_with("GET", "/", &[("traceparent", parent)]);
+
+    assert_eq!(
+        app.log(1)[0]["trace_id"],
+        "4bf92f3577b34da6a3ce929d0e0e4736"
+    );
+}
+
+#[test]
 fn no_line_shows_a_credential() {
     let storage = Storage::start();
     let app = App::start(&storage);

@@ -16,7 +16,7 @@ use super::key_value::KeyValue;
 use super::response::{self, Body, Download, Response};
 use super::secrecy::Secrets;
 use super::storage::{Credentials, Storage};
-use super::{root, wait_for};
+use super::{host, root, wait_for};
 
 /// Where an app's records are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,7 +146,7 @@ impl Launch {
         let runtime_config = self.folder.path().join("runtime-config.toml");
         std::fs::write(&runtime_config, self.runtime_config()).unwrap();
         self.prepare_store();
-        let mut command = Command::new(host_program());
+        let mut command = Command::new(host::program());
         command
             .arg("up")
             .arg("--from")
@@ -322,20 +322,6 @@ fn signal(process: &Child, name: &str) {
         status.is_ok_and(|status| status.success()),
         "the app is gone"
     );
-}
-
-/// The program that runs the manifest: `IMAGE_PROXY_HOST`, or what `cargo xtask build` makes.
-pub fn host_program() -> PathBuf {
-    let program = std::env::var_os("IMAGE_PROXY_HOST").map_or_else(
-        || root().join("target/release/image-proxy-host"),
-        PathBuf::from,
-    );
-    assert!(
-        program.exists(),
-        "{} is missing: run `cargo xtask test`",
-        program.display()
-    );
-    program
 }
 
 /// Reads to the end; `each` sees every line as it comes.

@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod database;
+pub mod host;
 pub mod images;
 pub mod key_value;
 pub mod response;

@@ -1,0 +1,32 @@
+//! Which program runs the manifest: the one thing that differs between hosts.
+
+use std::path::PathBuf;
+
+use super::{root, say};
+
+/// A real Spin where `SPIN_BIN` names one, else `IMAGE_PROXY_HOST`, else what `cargo xtask build`
+/// makes. All take the arguments of `spin up`.
+pub fn program() -> PathBuf {
+    let program = std::env::var_os("SPIN_BIN")
+        .or_else(|| std::env::var_os("IMAGE_PROXY_HOST"))
+        .map_or_else(
+            || root().join("target/release/image-proxy-host"),
+            PathBuf::from,
+        );
+    let is_there = program.exists() || program.components().count() == 1;
+    assert!(
+        is_there,
+        "{} is missing: run `cargo xtask test`",
+        program.display()
+    );
+    program
+}
+
+/// Says why a test does not apply to a real Spin, where that is what runs.
+pub fn is_spin_without(reason: &str) -> bool {
+    let is_spin = std::env::var_os("SPIN_BIN").is_some();
+    if is_spin {
+        say(&format!("skipped on Spin: {reason}"));
+    }
+    is_spin
+}
