@@ -1,6 +1,5 @@
 //! `cargo xtask up`: from a checkout to pictures in the browser, in a folder of the test's own.
 
-use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -14,6 +13,16 @@ use tempfile::TempDir;
 
 use crate::harness::response::{Response, send};
 use crate::harness::{root, wait_for};
+
+/// The sample images by file name, and their types.
+const SAMPLES: [(&str, &str); 6] = [
+    ("landscape.jpg", "image/jpeg"),
+    ("mandelbrot.png", "image/png"),
+    ("orbits.gif", "image/gif"),
+    ("plasma.webp", "image/webp"),
+    ("rosette.svg", "image/svg+xml"),
+    ("sunset.jpg", "image/jpeg"),
+];
 
 /// One of the images that `up` offers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,15 +85,14 @@ impl Up {
         }
     }
 
-    /// The id of each image, by the name of its file.
-    fn ids(&self) -> BTreeMap<String, String> {
-        self.offers
-            .iter()
-            .map(|offer| {
-                let name = offer.file.file_name().unwrap().to_string_lossy();
-                (name.into_owned(), offer.id.clone())
-            })
-            .collect()
+    /// The file name and type of each image.
+    fn names_and_types(&self) -> Vec<(&str, &str)> {
+        self.offers.iter().map(Offer::name_and_type).collect()
+    }
+
+    /// The id of each image.
+    fn ids(&self) -> Vec<String> {
+        self.offers.iter().map(|offer| offer.id.clone()).collect()
     }
 
     /// The addresses that it listens on: the application's and storage's.
@@ -115,6 +123,11 @@ impl Drop for Up {
 }
 
 impl Offer {
+    fn name_and_type(&self) -> (&str, &str) {
+        let name = self.file.file_name().unwrap().to_str().unwrap();
+        (name, &self.mime_type)
+    }
+
     fn get(&self) -> Response {
         send(Request::get(&self.url).body(()).unwrap()).unwrap()
     }
@@ -196,18 +209,7 @@ fn cargo_xtask_up_serves_every_sample_image() {
         let ids = up.ids();
         let addresses = up.addresses();
 
-        let types: Vec<_> = up.offers.iter().map(|offer| &*offer.mime_type).collect();
-        assert_eq!(
-            types,
-            [
-                "image/jpeg",
-                "image/png",
-                "image/gif",
-                "image/webp",
-                "image/svg+xml",
-                "image/jpeg"
-            ]
-        );
+        assert_eq!(up.names_and_types(), SAMPLES);
         for offer in &up.offers {
             assert_serves(offer);
         }
@@ -229,17 +231,28 @@ fn cargo_xtask_up_serves_every_sample_image() {
 
 #[test]
 fn two_applications_run_side_by_side_each_with_its_own_data() {
-    let (first_data, second_data) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let (first_data, second_data) = (folder_with_images("first"), folder_with_images("second"));
     let first = Up::start(first_data.path(), "sqlite");
-    let second = Up::start(second_data.path(), "key-value");
+    let second = Up::start(second_data.path(), "sqlite");
 
     assert_serves(&first.offers[0]);
     assert_serves(&second.offers[0]);
+    assert_ne!(first.ids(), second.ids());
+
     assert_eq!(second.interrupt().code(), Some(0));
     assert_serves(&first.offers[1]);
     assert_eq!(first.interrupt().code(), Some(0));
+    assert_eq!(records(first_data.path(), "sqlite"), 6);
+    assert_eq!(records(second_data.path(), "sqlite"), 6);
+}
 
-    let other_store = first_data.path().join(".spin/sqlite_key_value.db");
-    assert_eq!(records(second_data.path(), "key-value"), 6);
-    assert!(!other_store.exists() || records(first_data.path(), "key-value") == 0);
+/// A data folder with images of its own in place of the samples, which take long to draw.
+fn folder_with_images(owner: &str) -> TempDir {
+    let data = TempDir::new().unwrap();
+    let images = data.path().join("examples/images");
+    std::fs::create_dir_all(&images).unwrap();
+    for (name, _) in SAMPLES {
+        std::fs::write(images.join(name), format!("GIF89a {name} of the {owner}")).unwrap();
+    }
+    data
 }
