@@ -10,7 +10,7 @@ use std::{
 
 use wasmtime::{
     Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, ResourceLimiter, Store,
-    component::{Component, Linker, ResourceTable},
+    component::{Component, HasSelf, Linker, ResourceTable},
 };
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView, p2::bindings::ProxyPre};
@@ -93,12 +93,14 @@ impl Compiler {
         let mut linker = Linker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
-        variables::Instance::link(&mut linker, |instance: &mut Instance| {
-            &mut instance.variables
+        variables::add_to_linker::<Instance, HasSelf<_>>(&mut linker, |instance| {
+            &mut instance.grants.variables
         })?;
-        sqlite::Instance::link(&mut linker, |instance: &mut Instance| &mut instance.sqlite)?;
-        key_value::Instance::link(&mut linker, |instance: &mut Instance| {
-            &mut instance.key_value
+        sqlite::add_to_linker::<Instance, HasSelf<_>>(&mut linker, |instance| {
+            &mut instance.grants.sqlite
+        })?;
+        key_value::add_to_linker::<Instance, HasSelf<_>>(&mut linker, |instance| {
+            &mut instance.grants.key_value
         })?;
         Ok(Self {
             engine,
@@ -138,21 +140,11 @@ impl Compiler {
 impl Compiled {
     /// A store for one instance, and what instantiates it there.
     pub fn store(&self) -> (Store<Instance>, ProxyPre<Instance>) {
-        let Grants {
-            stdio,
-            variables,
-            sqlite,
-            key_value,
-            outbound_http,
-        } = self.grants.clone();
         let instance = Instance {
-            wasi: stdio.context(),
+            wasi: self.grants.stdio.context(),
             http: WasiHttpCtx::new(),
             table: ResourceTable::new(),
-            variables,
-            sqlite,
-            key_value,
-            outbound_http,
+            grants: self.grants.clone(),
             largest_memory: self.largest_memory.clone(),
         };
         let mut store = Store::new(self.pre.engine(), instance);
@@ -166,10 +158,7 @@ pub struct Instance {
     wasi: WasiCtx,
     http: WasiHttpCtx,
     table: ResourceTable,
-    variables: variables::Instance,
-    sqlite: sqlite::Instance,
-    key_value: key_value::Instance,
-    outbound_http: outbound_http::Instance,
+    grants: Grants,
     largest_memory: LargestMemory,
 }
 
@@ -187,7 +176,7 @@ impl WasiHttpView for Instance {
         WasiHttpCtxView {
             ctx: &mut self.http,
             table: &mut self.table,
-            hooks: &mut self.outbound_http,
+            hooks: &mut self.grants.outbound_http,
         }
     }
 }

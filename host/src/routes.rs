@@ -47,15 +47,14 @@ impl Routes {
             let invalid = |reason: &str| Error(route.clone(), reason.to_owned());
             let pattern = route.strip_suffix('/').unwrap_or(route);
             let prefix = pattern.strip_suffix("/...").or(pattern.strip_suffix("/*"));
+            let before_wildcard = prefix.unwrap_or(pattern);
             if !components.contains_key(component) {
                 return Err(invalid(&format!("there is no [component.{component}]")));
             }
             if !route.starts_with('/') {
                 return Err(invalid("must begin with `/`"));
             }
-            if prefix.unwrap_or(pattern).contains(['*'])
-                || prefix.unwrap_or(pattern).contains("...")
-            {
+            if before_wildcard.contains('*') || before_wildcard.contains("...") {
                 return Err(invalid("a wildcard may only be the last segment, `/...`"));
             }
             if let Some(other) = seen.insert(pattern, component) {
@@ -131,19 +130,17 @@ impl Match<'_> {
             ("component-route", self.route.without_wildcard().to_owned()),
             ("client-addr", client.to_string()),
         ];
-        let captured = self
-            .captures
-            .iter()
-            .map(|(name, value)| (format!("path-match-{name}"), value.to_owned()));
-        for (name, value) in told
-            .map(|(name, value)| (name.to_owned(), value))
-            .into_iter()
-            .chain(captured)
-        {
-            let name = HeaderName::try_from(format!("spin-{}", name.to_ascii_lowercase()));
+        let mut insert = |name: &str, value: &str| {
+            let name = HeaderName::try_from(format!("spin-{name}"));
             if let (Ok(name), Ok(value)) = (name, HeaderValue::try_from(value)) {
                 headers.insert(name, value);
             }
+        };
+        for (name, value) in told {
+            insert(name, &value);
+        }
+        for (name, value) in self.captures.iter() {
+            insert(&format!("path-match-{name}"), value);
         }
     }
 

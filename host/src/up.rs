@@ -14,7 +14,10 @@ use tokio::net::TcpListener;
 
 use crate::{
     capabilities::{
-        key_value::KeyValue, outbound_http::OutboundHttp, sqlite::Sqlite, stdio::Stdio,
+        key_value::{self, KeyValue},
+        outbound_http::OutboundHttp,
+        sqlite::Sqlite,
+        stdio::Stdio,
         variables::Variables,
     },
     diagnostics::report,
@@ -42,7 +45,7 @@ pub struct Up {
     #[arg(long, value_name = "FILE", env = "RUNTIME_CONFIG_FILE")]
     runtime_config_file: Option<PathBuf>,
 
-    /// Folder for the database and the logs [default: .spin beside the manifest]
+    /// Folder for the databases and the logs [default: .spin beside the manifest]
     #[arg(long, value_name = "FOLDER")]
     state_dir: Option<PathBuf>,
 
@@ -57,6 +60,10 @@ pub struct Up {
     /// SQL to run on the default database first, or @FILE with SQL; may be repeated
     #[arg(long = "sqlite", value_name = "SQL | @FILE")]
     sqlite: Vec<String>,
+
+    /// Text to set in the default key-value store first; may be repeated
+    #[arg(long = "key-value", value_name = "KEY=VALUE")]
+    key_values: Vec<key_value::Pair>,
 
     /// Value of an application variable; may be repeated
     #[arg(long = "variable", value_name = "NAME=VALUE | NAME=@FILE")]
@@ -137,8 +144,7 @@ impl Up {
             .clone()
             .unwrap_or_else(|| folder.join(".spin"));
         let stdio = self.open_stdio(&state_dir)?;
-        let mut sqlite = self.open_sqlite(&state_dir)?;
-        let mut key_value = KeyValue::new(&state_dir);
+        let (mut sqlite, mut key_value) = self.open_stores(&state_dir)?;
         let outbound_http = OutboundHttp::new();
         let compiler = Compiler::new()
             .map_err(|error| anyhow::anyhow!("the wasm engine cannot start: {error:#}"))?;
@@ -158,24 +164,7 @@ impl Up {
             let source = folder.join(&component.source);
             components.insert(id.clone(), compiler.compile(&source, grants)?);
         }
-        if let Some(folder) = stdio.log_dir() {
-            report(format_args!(
-                "Logging component stdio to \"{}\"",
-                folder.join("").display()
-            ));
-        }
-        if let Some(path) = key_value.path_in_use() {
-            report(format_args!(
-                "Storing default key-value data to \"{}\".",
-                path.display()
-            ));
-        }
-        if let Some(path) = sqlite.path_in_use() {
-            report(format_args!(
-                "Storing default SQLite data to \"{}\".",
-                path.display()
-            ));
-        }
+        report_files(&stdio, &sqlite, &key_value);
 
         let describe = |(id, component): (String, Component)| Some((id, component.description?));
         let application = Application {
@@ -198,15 +187,39 @@ impl Up {
             Some(folder) => Some(folder.into()),
             None => Some(state_dir.join("logs")),
         };
-        Ok(Stdio::new(log_dir, self.quiet)?)
+        Stdio::new(log_dir, self.quiet)
     }
 
-    fn open_sqlite(&self, state_dir: &Path) -> anyhow::Result<Sqlite> {
+    fn open_stores(&self, state_dir: &Path) -> anyhow::Result<(Sqlite, KeyValue)> {
         let mut sqlite = Sqlite::new(state_dir);
+        let mut key_value = KeyValue::new(state_dir);
         for argument in &self.sqlite {
             sqlite.run(argument)?;
         }
-        Ok(sqlite)
+        for pair in &self.key_values {
+            key_value.set(pair)?;
+        }
+        Ok((sqlite, key_value))
+    }
+}
+
+/// Says where things are kept, in Spin's words.
+fn report_files(stdio: &Stdio, sqlite: &Sqlite, key_value: &KeyValue) {
+    if let Some(folder) = stdio.log_dir() {
+        let folder = folder.join("");
+        report(format_args!(
+            "Logging component stdio to \"{}\"",
+            folder.display()
+        ));
+    }
+    for (kind, path) in [
+        ("SQLite", sqlite.path_in_use()),
+        ("key-value", key_value.path_in_use()),
+    ] {
+        if let Some(path) = path {
+            let path = path.display();
+            report(format_args!("Storing default {kind} data to \"{path}\"."));
+        }
     }
 }
 

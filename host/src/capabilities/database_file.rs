@@ -1,20 +1,24 @@
 //! A SQLite file in the application's state folder: what both kinds of store are kept in.
 
 use std::{
-    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
+use anyhow::{Context as _, anyhow, bail};
 use rusqlite::Connection;
+use wasmtime::component::Resource;
 
 /// The one label that needs no runtime configuration, and the one that this host has.
 pub const DEFAULT: &str = "default";
 
+/// What is done to a connection once, before it is used.
+type Prepare = fn(&mut Connection) -> rusqlite::Result<()>;
+
 /// A file that is opened when it is first needed.
 pub struct DatabaseFile {
     path: PathBuf,
-    prepare: fn(&mut Connection) -> rusqlite::Result<()>,
+    prepare: Prepare,
     database: Option<Database>,
 }
 
@@ -23,33 +27,9 @@ pub struct DatabaseFile {
 #[derive(Clone)]
 pub struct Database(Arc<Mutex<Connection>>);
 
-/// Why a file cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The manifest grants a label that does not exist.
-    #[error("there is no `{0}`: this host has only `{DEFAULT}`")]
-    UnknownLabel(String),
-    /// The folder cannot be made.
-    #[error("{}", path.display())]
-    Folder {
-        /// The folder.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The file is no database, or cannot be opened.
-    #[error("{}", path.display())]
-    Database {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: rusqlite::Error,
-    },
-}
-
 impl DatabaseFile {
-    /// The file at `path`; `prepare` is done to its connection once.
-    pub fn new(path: PathBuf, prepare: fn(&mut Connection) -> rusqlite::Result<()>) -> Self {
+    /// The file at `path`, not opened yet.
+    pub fn new(path: PathBuf, prepare: Prepare) -> Self {
         Self {
             path,
             prepare,
@@ -66,12 +46,11 @@ impl DatabaseFile {
     ///
     /// # Errors
     /// When a label is unknown, or the file cannot be opened.
-    pub fn grant(&mut self, labels: &[String]) -> Result<Option<Database>, OpenError> {
-        let granted: BTreeSet<_> = labels.iter().map(String::as_str).collect();
-        if let Some(unknown) = granted.iter().find(|label| **label != DEFAULT) {
-            return Err(OpenError::UnknownLabel((*unknown).to_owned()));
+    pub fn grant(&mut self, labels: &[String]) -> anyhow::Result<Option<Database>> {
+        if let Some(unknown) = labels.iter().find(|label| *label != DEFAULT) {
+            bail!("there is no `{unknown}`: this host has only `{DEFAULT}`");
         }
-        if granted.is_empty() {
+        if labels.is_empty() {
             return Ok(None);
         }
         self.open().map(Some)
@@ -80,22 +59,16 @@ impl DatabaseFile {
     /// The open database.
     ///
     /// # Errors
-    /// When the file cannot be opened.
-    pub fn open(&mut self) -> Result<Database, OpenError> {
+    /// When the folder cannot be made, or the file is no database; the text names it.
+    pub fn open(&mut self) -> anyhow::Result<Database> {
         if let Some(database) = &self.database {
             return Ok(database.clone());
         }
         if let Some(folder) = self.path.parent() {
-            std::fs::create_dir_all(folder).map_err(|source| OpenError::Folder {
-                path: folder.to_owned(),
-                source,
-            })?;
+            std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
         }
-        let database =
-            Database::open(&self.path, self.prepare).map_err(|source| OpenError::Database {
-                path: self.path.clone(),
-                source,
-            })?;
+        let database = Database::open(&self.path, self.prepare)
+            .map_err(|error| anyhow!("{}: {error}", self.path.display()))?;
         Ok(self.database.insert(database).clone())
     }
 }
@@ -106,10 +79,7 @@ impl Database {
     ///
     /// # Errors
     /// When the file is no database, or `prepare` fails.
-    pub fn open(
-        path: &Path,
-        prepare: fn(&mut Connection) -> rusqlite::Result<()>,
-    ) -> rusqlite::Result<Self> {
+    pub fn open(path: &Path, prepare: Prepare) -> rusqlite::Result<Self> {
         let mut connection = Connection::open(path)?;
         prepare(&mut connection)?;
         Ok(Self(Arc::new(Mutex::new(connection))))
@@ -118,16 +88,17 @@ impl Database {
     /// Uses the connection while nobody else does.
     ///
     /// # Errors
-    /// Those of `work`.
+    /// Those of `work`, as text: their source only says the same in other words.
     pub fn with<T>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-    ) -> rusqlite::Result<T> {
+    ) -> Result<T, String> {
         // A panic between two statements leaves a connection whole.
-        work(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        let connection = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        work(&connection).map_err(|error| error.to_string())
     }
 
-    /// Uses the connection on a thread that may wait.
+    /// As [`with`](Self::with), on a thread that may wait.
     ///
     /// # Errors
     /// Those of `work`, as text.
@@ -139,6 +110,15 @@ impl Database {
         tokio::task::spawn_blocking(move || database.with(work))
             .await
             .map_err(|error| error.to_string())?
-            .map_err(|error| error.to_string())
     }
+}
+
+/// A component's handle of the database with this label, where it is granted.
+///
+/// All handles mean the same connection, so they need no table: the engine itself checks that a
+/// component uses only handles that it was given and has not dropped.
+pub fn handle(granted: Option<&Database>, label: &str) -> Option<Resource<Database>> {
+    granted
+        .filter(|_| label == DEFAULT)
+        .map(|_| Resource::new_own(0))
 }

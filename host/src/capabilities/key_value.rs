@@ -1,12 +1,14 @@
 //! `fermyon:spin/key-value`: a component reads the stores that the manifest grants to it.
 
-use std::path::Path;
+use std::{path::Path, str::FromStr};
 
+use anyhow::{Context as _, anyhow};
 use rusqlite::{Connection, OptionalExtension};
-use wasmtime::component::{HasSelf, Linker, Resource};
+use wasmtime::component::Resource;
 
-use super::bindings::fermyon::spin::key_value::{Error, Host, HostStore, add_to_linker};
-use super::database_file::{DEFAULT, Database, DatabaseFile, OpenError};
+pub use super::bindings::fermyon::spin::key_value::add_to_linker;
+use super::bindings::fermyon::spin::key_value::{Error, Host, HostStore};
+use super::database_file::{DEFAULT, Database, DatabaseFile, handle};
 use crate::manifest::Component;
 
 /// Spin's own schema, so that both hosts can use the same file.
@@ -20,10 +22,24 @@ const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS spin_key_value (
 /// The application's stores: one file, with the store `default` in it.
 pub struct KeyValue(DatabaseFile);
 
-/// The manifest grants a store that cannot be had.
-#[derive(Debug, thiserror::Error)]
-#[error("key_value_stores")]
-pub struct GrantError(#[from] OpenError);
+/// A `--key-value` argument: a key of the default store and its value.
+#[derive(Clone, Debug)]
+pub struct Pair {
+    key: String,
+    value: String,
+}
+
+impl FromStr for Pair {
+    type Err = &'static str;
+
+    fn from_str(argument: &str) -> Result<Self, Self::Err> {
+        let (key, value) = argument.split_once('=').ok_or("must be KEY=VALUE")?;
+        Ok(Self {
+            key: key.to_owned(),
+            value: value.to_owned(),
+        })
+    }
+}
 
 impl KeyValue {
     /// Stores in `state_dir`, where Spin keeps them too.
@@ -43,8 +59,20 @@ impl KeyValue {
     ///
     /// # Errors
     /// When one does not exist or cannot be opened.
-    pub fn grant(&mut self, component: &Component) -> Result<Instance, GrantError> {
-        Ok(Instance(self.0.grant(&component.key_value_stores)?))
+    pub fn grant(&mut self, component: &Component) -> anyhow::Result<Instance> {
+        let granted = self.0.grant(&component.key_value_stores);
+        Ok(Instance(granted.context("key_value_stores")?))
+    }
+
+    /// Sets a key, whatever its value was.
+    ///
+    /// # Errors
+    /// When the store cannot be opened or written.
+    pub fn set(&mut self, pair: &Pair) -> anyhow::Result<()> {
+        let database = self.0.open()?;
+        database
+            .with(|connection| set(connection, pair))
+            .map_err(|error| anyhow!("--key-value {}: {error}", pair.key))
     }
 }
 
@@ -52,33 +80,24 @@ fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {
     connection.execute_batch(SCHEMA)
 }
 
-/// The stores that one component may open: the default one, or none. Its handles need no table, as
-/// those of [`sqlite`](super::sqlite) do not.
+fn set(connection: &Connection, Pair { key, value }: &Pair) -> rusqlite::Result<()> {
+    let row = (DEFAULT, key, value.as_bytes());
+    connection.execute(
+        "INSERT OR REPLACE INTO spin_key_value VALUES (?, ?, ?)",
+        row,
+    )?;
+    Ok(())
+}
+
+/// The stores that one component may open: the default one, or none.
 #[derive(Clone)]
 pub struct Instance(Option<Database>);
-
-impl Instance {
-    /// Lets components import the interface.
-    ///
-    /// # Errors
-    /// When the linker has it already.
-    pub fn link<T: Send + 'static>(
-        linker: &mut Linker<T>,
-        get: fn(&mut T) -> &mut Self,
-    ) -> wasmtime::Result<()> {
-        add_to_linker::<T, HasSelf<Self>>(linker, get)
-    }
-}
 
 impl Host for Instance {}
 
 impl HostStore for Instance {
     async fn open(&mut self, label: String) -> Result<Resource<Database>, Error> {
-        if self.0.is_some() && label == DEFAULT {
-            Ok(Resource::new_own(0))
-        } else {
-            Err(Error::AccessDenied)
-        }
+        handle(self.0.as_ref(), &label).ok_or(Error::AccessDenied)
     }
 
     async fn get(
@@ -128,6 +147,22 @@ mod tests {
         assert_eq!(get("a").await, Some(vec![0, 255]));
         assert_eq!(get("b").await, None);
         assert_eq!(get("A").await, None);
+    }
+
+    #[tokio::test]
+    async fn a_pair_of_the_command_line_takes_the_place_of_an_earlier_value() {
+        let database = database();
+        for argument in ["a=old", "a=b=@c"] {
+            let pair = argument.parse().unwrap();
+            database.with(|connection| set(connection, &pair)).unwrap();
+        }
+
+        let mut instance = Instance(Some(database));
+        let store = instance.open("default".to_owned()).await.unwrap();
+
+        let value = instance.get(store, "a".to_owned()).await.unwrap();
+        assert_eq!(value.as_deref(), Some(&b"b=@c"[..]));
+        assert!("a".parse::<Pair>().is_err());
     }
 
     #[tokio::test]

@@ -19,7 +19,7 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
-use tokio::time::{Instant, Sleep, sleep, timeout};
+use tokio::time::{Sleep, sleep, timeout};
 use tower_service::Service;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
@@ -114,7 +114,12 @@ impl WasiHttpHooks for Instance {
                 .map_err(|_| Error::ConnectionReadTimeout)?
                 .map_err(|error| failure(&error))?;
             let limit = options.between_bytes_timeout.unwrap_or(DEFAULT_TIMEOUT);
-            let response = response.map(|body| TimedBody::new(body, limit).boxed_unsync());
+            let timed = |body| TimedBody {
+                body,
+                limit,
+                deadline: None,
+            };
+            let response = response.map(|body| timed(body).boxed_unsync());
             // The pool drives the connection; its errors come out of the body.
             let driven: Box<dyn Future<Output = _> + Send> = Box::new(async { Ok(()) });
             Ok((response, driven))
@@ -214,19 +219,8 @@ impl Service<Uri> for TimedConnector {
 struct TimedBody {
     body: Incoming,
     limit: Duration,
-    deadline: Pin<Box<Sleep>>,
-    waiting: bool,
-}
-
-impl TimedBody {
-    fn new(body: Incoming, limit: Duration) -> Self {
-        Self {
-            body,
-            limit,
-            deadline: Box::pin(sleep(limit)),
-            waiting: false,
-        }
-    }
+    /// Of the bytes that are being waited for.
+    deadline: Option<Pin<Box<Sleep>>>,
 }
 
 impl Body for TimedBody {
@@ -238,15 +232,12 @@ impl Body for TimedBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
-            self.waiting = false;
+            self.deadline = None;
             return Poll::Ready(frame.map(|frame| frame.map_err(Error::from)));
         }
-        if !self.waiting {
-            let deadline = Instant::now() + self.limit;
-            self.deadline.as_mut().reset(deadline);
-            self.waiting = true;
-        }
-        ready!(self.deadline.as_mut().poll(cx));
+        let limit = self.limit;
+        let deadline = self.deadline.get_or_insert_with(|| Box::pin(sleep(limit)));
+        ready!(deadline.as_mut().poll(cx));
         Poll::Ready(Some(Err(Error::ConnectionReadTimeout)))
     }
 

@@ -2,35 +2,24 @@
 
 use std::path::Path;
 
+use anyhow::{Context as _, anyhow};
 use rusqlite::{
     Connection,
     hooks::{AuthAction, AuthContext, Authorization},
     params_from_iter,
     types::{Value as SqlValue, ValueRef},
 };
-use wasmtime::component::{HasSelf, Linker, Resource};
+use wasmtime::component::Resource;
 
+pub use super::bindings::fermyon::spin::sqlite::add_to_linker;
 use super::bindings::fermyon::spin::sqlite::{
-    Error, Host, HostConnection, QueryResult, RowResult, Value, add_to_linker,
+    Error, Host, HostConnection, QueryResult, RowResult, Value,
 };
-use super::database_file::{DEFAULT, Database, DatabaseFile, OpenError};
+use super::database_file::{Database, DatabaseFile, handle};
 use crate::manifest::Component;
 
 /// The application's databases: one file, labelled `default`.
 pub struct Sqlite(DatabaseFile);
-
-/// The manifest grants a database that cannot be had.
-#[derive(Debug, thiserror::Error)]
-#[error("sqlite_databases")]
-pub struct GrantError(#[from] OpenError);
-
-/// A `--sqlite` argument that failed.
-#[derive(Debug, thiserror::Error)]
-#[error("--sqlite {argument}: {reason}")]
-pub struct StatementError {
-    argument: String,
-    reason: String,
-}
 
 impl Sqlite {
     /// Databases in `state_dir`, where Spin keeps them too.
@@ -47,8 +36,9 @@ impl Sqlite {
     ///
     /// # Errors
     /// When one does not exist or cannot be opened.
-    pub fn grant(&mut self, component: &Component) -> Result<Instance, GrantError> {
-        Ok(Instance(self.0.grant(&component.sqlite_databases)?))
+    pub fn grant(&mut self, component: &Component) -> anyhow::Result<Instance> {
+        let granted = self.0.grant(&component.sqlite_databases);
+        Ok(Instance(granted.context("sqlite_databases")?))
     }
 
     /// Runs a `--sqlite` argument: SQL, or `@FILE` with SQL.
@@ -56,22 +46,17 @@ impl Sqlite {
     /// # Errors
     /// When the database cannot be opened, the file not be read, or the SQL not be run.
     pub fn run(&mut self, argument: &str) -> anyhow::Result<()> {
-        let failed = |reason: String| StatementError {
-            argument: argument.to_owned(),
-            reason,
-        };
         let sql = match argument.strip_prefix('@') {
             Some(file) => {
                 let file = file.strip_suffix(":default").unwrap_or(file).trim();
-                std::fs::read_to_string(file).map_err(|error| failed(error.to_string()))?
+                std::fs::read_to_string(file).with_context(|| format!("--sqlite {argument}"))?
             }
             None => argument.to_owned(),
         };
         let database = self.0.open()?;
         database
             .with(|connection| connection.execute_batch(&sql))
-            .map_err(|error| failed(error.to_string()))?;
-        Ok(())
+            .map_err(|error| anyhow!("--sqlite {argument}: {error}"))
     }
 }
 
@@ -124,34 +109,14 @@ fn from_sql(value: ValueRef<'_>) -> Value {
 }
 
 /// The databases that one component may open: the default one, or none.
-///
-/// All its connections are the same one, so their handles need no table: the engine itself
-/// checks that a component uses only handles that it was given and has not dropped.
 #[derive(Clone)]
 pub struct Instance(Option<Database>);
-
-impl Instance {
-    /// Lets components import the interface.
-    ///
-    /// # Errors
-    /// When the linker has it already.
-    pub fn link<T: Send + 'static>(
-        linker: &mut Linker<T>,
-        get: fn(&mut T) -> &mut Self,
-    ) -> wasmtime::Result<()> {
-        add_to_linker::<T, HasSelf<Self>>(linker, get)
-    }
-}
 
 impl Host for Instance {}
 
 impl HostConnection for Instance {
     async fn open(&mut self, label: String) -> Result<Resource<Database>, Error> {
-        if self.0.is_some() && label == DEFAULT {
-            Ok(Resource::new_own(0))
-        } else {
-            Err(Error::AccessDenied)
-        }
+        handle(self.0.as_ref(), &label).ok_or(Error::AccessDenied)
     }
 
     async fn execute(

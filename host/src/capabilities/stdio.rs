@@ -11,6 +11,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use anyhow::Context as _;
 use bytes::Bytes;
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::{
@@ -35,9 +36,9 @@ impl Stdio {
     ///
     /// # Errors
     /// When the folder cannot be made.
-    pub fn new(log_dir: Option<PathBuf>, quiet: bool) -> io::Result<Self> {
+    pub fn new(log_dir: Option<PathBuf>, quiet: bool) -> anyhow::Result<Self> {
         if let Some(folder) = &log_dir {
-            std::fs::create_dir_all(folder).map_err(|error| named(folder, &error))?;
+            std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
         }
         Ok(Self { log_dir, quiet })
     }
@@ -51,28 +52,25 @@ impl Stdio {
     ///
     /// # Errors
     /// When its files cannot be opened.
-    pub fn grant(&self, id: &str) -> io::Result<Instance> {
+    pub fn grant(&self, id: &str) -> anyhow::Result<Instance> {
         Ok(Instance {
             stdout: self.sink(id, "stdout")?,
             stderr: self.sink(id, "stderr")?,
         })
     }
 
-    fn sink(&self, id: &str, stream: &str) -> io::Result<Sink> {
+    fn sink(&self, id: &str, stream: &str) -> anyhow::Result<Sink> {
         let open = |folder: &PathBuf| {
             let path = folder.join(format!("{}_{stream}.txt", id.replace(['/', '\\'], "")));
             let file = File::options().create(true).append(true).open(&path);
-            file.map(Arc::new).map_err(|error| named(&path, &error))
+            file.map(Arc::new)
+                .with_context(|| path.display().to_string())
         };
         Ok(Sink {
             file: self.log_dir.as_ref().map(open).transpose()?,
             shown: !self.quiet,
         })
     }
-}
-
-fn named(path: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 /// One component's output.

@@ -2,9 +2,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use wasmtime::component::{HasSelf, Linker};
-
-use super::bindings::fermyon::spin::variables::{Error as GuestError, Host, add_to_linker};
+pub use super::bindings::fermyon::spin::variables::add_to_linker;
+use super::bindings::fermyon::spin::variables::{Error as GuestError, Host};
 use crate::{
     manifest::Component,
     template,
@@ -44,19 +43,6 @@ impl Variables {
 /// One component's variables. It has no `Debug`, since some values are secret.
 #[derive(Clone)]
 pub struct Instance(Arc<BTreeMap<String, String>>);
-
-impl Instance {
-    /// Lets components import the interface.
-    ///
-    /// # Errors
-    /// When the linker has it already.
-    pub fn link<T: Send + 'static>(
-        linker: &mut Linker<T>,
-        get: fn(&mut T) -> &mut Self,
-    ) -> wasmtime::Result<()> {
-        add_to_linker::<T, HasSelf<Self>>(linker, get)
-    }
-}
 
 impl Host for Instance {
     async fn get(&mut self, name: String) -> Result<String, GuestError> {
