@@ -1,5 +1,6 @@
 //! The project's own commands, run as `cargo xtask <verb>`: one file per verb.
 
+mod apt;
 mod build;
 mod cargo;
 mod data_folder;

@@ -18,6 +18,24 @@ pub fn run(command: &mut Command) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// As [`run`], but shows the command first: for what nobody asked for and takes its time.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_announced(command: &mut Command) -> anyhow::Result<()> {
+    eprintln!("{}", shown(command));
+    run(command)
+}
+
+/// Whether `command` can be started and succeeds; nothing of its output is shown.
+pub fn succeeds(command: &mut Command) -> bool {
+    command
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
 /// Runs `command` to its end, copies its standard output to `shown` while it runs, and hands each
 /// line of it to `on_line`.
 ///
@@ -107,6 +125,13 @@ mod tests {
         assert_eq!(shown, b"one\ntwo");
         assert_eq!(lines, ["one", "two"]);
         assert_eq!(status.code(), Some(3));
+    }
+
+    #[test]
+    fn a_program_succeeds_when_it_starts_and_ends_well() {
+        assert!(succeeds(&mut Command::new("true")));
+        assert!(!succeeds(&mut Command::new("false")));
+        assert!(!succeeds(&mut Command::new("no-such-program")));
     }
 
     #[test]

@@ -2,12 +2,12 @@
 //! else Debian's own toolchain.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::bail;
 
 use crate::cargo::{as_from_a_shell, cargo};
-use crate::process;
+use crate::{apt, process};
 
 /// The target of the component.
 pub const TRIPLE: &str = "wasm32-wasip2";
@@ -65,18 +65,22 @@ impl Toolchain {
 pub fn ensure() -> anyhow::Result<Toolchain> {
     let mut seen = Seen::look();
     loop {
-        match next(seen) {
+        let next = next(seen);
+        if matches!(next, Next::AddByRustup | Next::InstallFromDebian) {
+            eprintln!("the {TRIPLE} target is missing:");
+        }
+        match next {
             Next::Use(toolchain) => return Ok(toolchain),
             Next::AddByRustup => {
-                let mut add = Command::new("rustup");
-                announce(add.args(["target", "add", TRIPLE]));
+                let added =
+                    process::run_announced(Command::new("rustup").args(["target", "add", TRIPLE]));
                 seen = Seen {
-                    rustup: Attempt::after(process::run(&mut add)),
+                    rustup: Attempt::after(added),
                     ..Seen::look_again(seen)
                 };
             }
             Next::InstallFromDebian => {
-                let installed = install_from_debian();
+                let installed = apt::install(&DEBIAN_PACKAGES);
                 seen = Seen {
                     apt: Attempt::after(installed),
                     ..Seen::look_again(seen)
@@ -156,12 +160,10 @@ impl Seen {
         Self {
             target: target_libraries().is_some_and(|folder| has_standard_library(&folder)),
             debian: debian_toolchain_is_complete(),
-            rustup: Attempt::if_possible(answers(Command::new("rustup").arg("--version"))),
-            // Not by sudo: asking for a password is more than a build may do.
-            apt: Attempt::if_possible(
-                rustix::process::geteuid().is_root()
-                    && answers(Command::new("apt-get").arg("--version")),
-            ),
+            rustup: Attempt::if_possible(process::succeeds(
+                Command::new("rustup").arg("--version"),
+            )),
+            apt: Attempt::if_possible(apt::is_possible()),
         }
     }
 
@@ -198,7 +200,7 @@ fn has_standard_library(folder: &Path) -> bool {
 
 fn debian_toolchain_is_complete() -> bool {
     // `rustc-web` installs no path of its own by which to tell it from Debian's other compilers.
-    answers(Command::new("dpkg").arg("--status").args(DEBIAN_PACKAGES))
+    process::succeeds(Command::new("dpkg").arg("--status").args(DEBIAN_PACKAGES))
         && [
             DEBIAN_CARGO,
             DEBIAN_RUSTC,
@@ -207,40 +209,6 @@ fn debian_toolchain_is_complete() -> bool {
         ]
         .iter()
         .all(|path| Path::new(path).exists())
-}
-
-fn install_from_debian() -> anyhow::Result<()> {
-    let apt_get = |arguments: &[&str]| {
-        let mut apt_get = Command::new("apt-get");
-        apt_get
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            .args(arguments);
-        announce(&apt_get);
-        process::run(&mut apt_get)
-    };
-    apt_get(&["update", "--quiet"])?;
-    apt_get(
-        &[
-            &["install", "--yes", "--quiet", "--no-install-recommends"],
-            DEBIAN_PACKAGES.as_slice(),
-        ]
-        .concat(),
-    )
-}
-
-fn announce(command: &Command) {
-    eprintln!(
-        "the {TRIPLE} target is missing: {}",
-        process::shown(command)
-    );
-}
-
-fn answers(command: &mut Command) -> bool {
-    command
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
 }
 
 #[cfg(test)]

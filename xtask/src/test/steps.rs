@@ -3,6 +3,7 @@
 //! Every cargo command selects the whole workspace, whatever part of it runs: the selection decides
 //! the features that dependencies are compiled with, and this way each is compiled once.
 
+use std::path::Path;
 use std::process::Command;
 
 use crate::cargo::cargo;
@@ -27,8 +28,8 @@ pub enum Work {
     Skip(&'static str),
 }
 
-/// All steps; `filter` selects black-box tests.
-pub fn all(toolchain: Toolchain, filter: Option<&str>) -> Vec<Step> {
+/// All steps; `filter` selects black-box tests, `schemathesis` is a program that they use if they may.
+pub fn all(toolchain: Toolchain, filter: Option<&str>, schemathesis: Option<&Path>) -> Vec<Step> {
     let step = |heading, work| Step { heading, work };
     vec![
         step("formatting", Work::Run(formatting())),
@@ -47,7 +48,10 @@ pub fn all(toolchain: Toolchain, filter: Option<&str>) -> Vec<Step> {
             Work::Run(build::component_command(toolchain)),
         ),
         step("build of the host", Work::Run(build::host_command())),
-        step("black-box tests", Work::Run(black_box_tests(filter))),
+        step(
+            "black-box tests",
+            Work::Run(black_box_tests(filter, schemathesis)),
+        ),
     ]
 }
 
@@ -106,7 +110,7 @@ fn unit_tests() -> Command {
     cargo
 }
 
-fn black_box_tests(filter: Option<&str>) -> Command {
+fn black_box_tests(filter: Option<&str>, schemathesis: Option<&Path>) -> Command {
     let mut cargo = cargo();
     cargo.env("IMAGE_PROXY_HOST", project::host()).args([
         "test",
@@ -115,6 +119,9 @@ fn black_box_tests(filter: Option<&str>) -> Command {
         "--test",
         "blackbox",
     ]);
+    if let Some(schemathesis) = schemathesis {
+        cargo.env("SCHEMATHESIS", schemathesis);
+    }
     if let Some(filter) = filter {
         cargo.args(["--", filter]);
     }
@@ -123,6 +130,8 @@ fn black_box_tests(filter: Option<&str>) -> Command {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+
     use super::*;
     use crate::process::shown;
 
@@ -138,7 +147,7 @@ mod tests {
 
     #[test]
     fn the_cheapest_check_comes_first_and_the_black_box_tests_last() {
-        let steps = all(Toolchain::Installed, None);
+        let steps = all(Toolchain::Installed, None, None);
 
         assert_eq!(steps.first().map(|step| step.heading), Some("formatting"));
         assert_eq!(
@@ -149,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_filter_reaches_the_black_box_tests_alone() {
-        let steps = all(Toolchain::Installed, Some("ranges"));
+        let steps = all(Toolchain::Installed, Some("ranges"), None);
 
         let filtered: Vec<_> = steps
             .iter()
@@ -166,9 +175,59 @@ mod tests {
     #[test]
     fn the_component_is_linted_where_clippy_knows_its_target() {
         let lint =
-            |toolchain| command_of(&all(toolchain, None), "lints of the component").is_some();
+            |toolchain| command_of(&all(toolchain, None, None), "lints of the component").is_some();
 
         assert!(lint(Toolchain::Installed));
         assert!(!lint(Toolchain::Debian));
+    }
+
+    #[test]
+    fn schemathesis_reaches_the_black_box_tests_where_there_is_one() {
+        for schemathesis in [None, Some(Path::new("venv/bin/schemathesis"))] {
+            let steps = all(Toolchain::Installed, None, schemathesis);
+
+            let command = command_of(&steps, "black-box tests").map(shown);
+
+            assert_eq!(
+                command.is_some_and(|command| {
+                    command.contains("SCHEMATHESIS=venv/bin/schemathesis ")
+                }),
+                schemathesis.is_some()
+            );
+        }
+    }
+
+    #[test]
+    fn native_steps_select_the_whole_workspace_so_that_no_dependency_is_compiled_twice() {
+        let is_native_build = |command: &&Command| {
+            let arguments: Vec<_> = command.get_args().collect();
+            command.get_program() == "cargo"
+                && arguments.iter().any(|argument| *argument == "--release")
+                && !arguments.iter().any(|argument| *argument == "--target")
+        };
+        let steps = all(Toolchain::Installed, Some("ranges"), None);
+        let native: Vec<_> = steps
+            .iter()
+            .filter_map(|step| command_of(&steps, step.heading))
+            .filter(is_native_build)
+            .collect();
+
+        assert_eq!(native.len(), 4, "lints, unit tests, host, black-box tests");
+        for command in native {
+            let arguments: Vec<_> = command.get_args().map(OsStr::to_string_lossy).collect();
+
+            assert!(
+                arguments.iter().any(|argument| argument == "--workspace"),
+                "{}",
+                shown(command)
+            );
+            assert!(
+                !arguments
+                    .iter()
+                    .any(|argument| argument.starts_with("-p") || argument.starts_with("--package")),
+                "{}",
+                shown(command)
+            );
+        }
     }
 }
