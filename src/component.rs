@@ -26,20 +26,21 @@ impl Guest for ImageProxy {
         let mut log = RequestLog::start();
         let request = read_head(&request);
         log.trace_id = trace_id(&request.headers);
-        let config = Config::read(|name| variables::get(name).map_err(|error| error.to_string()));
-        let cors = config
-            .as_ref()
-            .map_or(&AllowedOrigins::None, |config| &config.cors);
-        let reply = match &config {
-            Ok(config) => answer(&request, config, &mut log),
-            Err(error) => fail(&error.clone().into(), &request, cors, &mut log),
+        let cors = Config::read_cors(variable).unwrap_or(AllowedOrigins::None);
+        let reply = match Config::read(variable) {
+            Ok(config) => answer(&request, &config, &mut log),
+            Err(error) => fail(&error.into(), &request, &cors, &mut log),
         };
         if let Err(Unsent { out, error }) = send(reply, out, &mut log) {
-            let reply = fail(&error.into(), &request, cors, &mut log);
+            let reply = fail(&error.into(), &request, &cors, &mut log);
             drop(send(reply, out, &mut log));
         }
         eprintln!("{log}");
     }
+}
+
+fn variable(name: &str) -> Result<String, String> {
+    variables::get(name).map_err(|error| error.to_string())
 }
 
 /// Builds the adapters that the settings ask for, and serves.

@@ -37,7 +37,7 @@ pub struct StorageConfig {
     pub credentials: Credentials,
     /// Time limits of one request.
     pub timeouts: Timeouts,
-    /// Requests sent for one answer before it is given up.
+    /// Requests sent for one answer before it is given up, 1 to 10.
     pub max_attempts: NonZeroU32,
 }
 
@@ -123,7 +123,15 @@ impl Config {
                     first_byte: settings.milliseconds("s3_first_byte_timeout_ms")?,
                     between_bytes: settings.milliseconds("s3_between_bytes_timeout_ms")?,
                 },
-                max_attempts: settings.number("s3_max_attempts")?,
+                max_attempts: settings.parse(
+                    "s3_max_attempts",
+                    "a number from 1 to 10",
+                    |text| {
+                        text.parse()
+                            .ok()
+                            .filter(|attempts: &NonZeroU32| attempts.get() <= 10)
+                    },
+                )?,
             },
             metadata_store: settings.parse(
                 "metadata_store",
@@ -135,8 +143,18 @@ impl Config {
                 },
             )?,
             max_image_bytes: settings.number::<NonZeroU64>("max_image_bytes")?.get(),
-            cors: settings.parse("cors_allowed_origins", ORIGINS, AllowedOrigins::parse)?,
+            cors: settings.allowed_origins()?,
         })
+    }
+
+    /// Reads `cors_allowed_origins` alone, which counts even where another setting is broken.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when it cannot be read or used.
+    pub fn read_cors(
+        variable: impl Fn(&str) -> Result<String, String>,
+    ) -> Result<AllowedOrigins, ConfigError> {
+        Settings(variable).allowed_origins()
     }
 }
 
@@ -166,6 +184,10 @@ impl<F: Fn(&str) -> Result<String, String>> Settings<F> {
             let milliseconds: NonZeroU32 = text.parse().ok()?;
             Some(Duration::from_millis(u64::from(milliseconds.get())))
         })
+    }
+
+    fn allowed_origins(&self) -> Result<AllowedOrigins, ConfigError> {
+        self.parse("cors_allowed_origins", ORIGINS, AllowedOrigins::parse)
     }
 
     fn credentials(&self) -> Result<Credentials, ConfigError> {
@@ -312,6 +334,7 @@ mod tests {
             ("s3_first_byte_timeout_ms", "1s"),
             ("s3_between_bytes_timeout_ms", "-1"),
             ("s3_max_attempts", "0"),
+            ("s3_max_attempts", "11"),
             ("metadata_store", "postgres"),
             ("max_image_bytes", "50MB"),
             ("max_image_bytes", "0"),

@@ -177,6 +177,9 @@ pub enum StorageError {
         /// The `Content-Range` that was to be announced.
         expected: String,
     },
+    /// The object is stored encoded, so that its bytes are not the image's.
+    #[error("the object is stored with Content-Encoding {0:?}: store the image itself")]
+    Encoded(String),
     /// The stream ended, stalled or broke before it was whole.
     #[error("storage's stream broke after {received} of {expected} bytes: {cause}")]
     Interrupted {
@@ -241,7 +244,7 @@ pub enum TransportError {
 }
 
 /// Why the settings cannot be used.
-#[derive(Debug, Clone, Error, PartialEq, Eq)]
+#[derive(Debug, Error, PartialEq, Eq)]
 pub enum ConfigError {
     /// A variable cannot be read.
     #[error("cannot read the variable {name}: {cause}")]

@@ -91,6 +91,7 @@ fn check_size(image: &Image, limit: u64) -> Result<(), StorageError> {
 }
 
 /// What storage is asked for.
+#[derive(Clone, Copy)]
 enum Fetch {
     Head,
     Whole,

@@ -63,6 +63,34 @@ fn a_setting_that_the_manifest_does_not_pass_on_is_a_configuration_error() {
 }
 
 #[test]
+fn every_other_setting_has_the_documented_default() {
+    let text = std::fs::read_to_string(crate::harness::root().join("spin.toml")).unwrap();
+    let manifest: toml::Table = text.parse().unwrap();
+    let defaults = manifest["variables"].as_table().unwrap().iter();
+
+    let mut defaults: Vec<_> = defaults
+        .filter_map(|(name, variable)| Some((name.as_str(), variable.get("default")?.as_str()?)))
+        .collect();
+
+    defaults.sort_unstable();
+    assert_eq!(
+        defaults,
+        [
+            ("cors_allowed_origins", ""),
+            ("max_image_bytes", "52428800"),
+            ("metadata_store", "sqlite"),
+            ("s3_addressing_style", "path"),
+            ("s3_between_bytes_timeout_ms", "30000"),
+            ("s3_connect_timeout_ms", "2000"),
+            ("s3_first_byte_timeout_ms", "10000"),
+            ("s3_max_attempts", "3"),
+            ("s3_region", "us-east-1"),
+            ("s3_session_token", ""),
+        ]
+    );
+}
+
+#[test]
 fn no_credential_has_a_default_in_the_manifest() {
     let text = std::fs::read_to_string(crate::harness::root().join("spin.toml")).unwrap();
     let manifest: toml::Table = text.parse().unwrap();

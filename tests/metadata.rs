@@ -94,6 +94,20 @@ fn a_column_of_another_type_than_the_schema_s_is_a_metadata_error() {
 }
 
 #[test]
+fn text_that_is_not_utf_8_is_a_metadata_error() {
+    let storage = Storage::start();
+    let app = App::start(&storage);
+    let image = TestImage::of_size(0);
+    app.record(&image);
+    app.database()
+        .run("UPDATE images SET storage_key = CAST(x'ff' AS TEXT)");
+
+    app.get(&image.path()).assert_metadata_error();
+
+    assert_eq!(storage.asked(), 0);
+}
+
+#[test]
 fn a_missing_table_is_a_metadata_error() {
     let storage = Storage::start();
     let app = App::start(&storage);
@@ -124,10 +138,11 @@ fn a_key_value_record_that_breaks_a_rule_is_refused_and_its_rule_is_logged() {
     let app = Launch::on(&storage)
         .records_in(MetadataStore::KeyValue)
         .start();
-    let broken: [(&[u8], &str); 6] = [
+    let broken: [(&[u8], &str); 7] = [
         (b"", "its value cannot be read"),
         (b"\xff\xfe", "its value cannot be read"),
         (b"[1,2]", "its value cannot be read"),
+        (br#"["k","image/png","h",1]"#, "its value cannot be read"),
         (
             br#"{"storage_key":"k","mime_type":"image/png","hash":"h"}"#,
             "size_bytes",

@@ -1,6 +1,9 @@
 //! Storage that is gone, refuses, lies or breaks off.
 
+use std::time::{Duration, Instant};
+
 use crate::harness::app::Launch;
+use crate::harness::host::is_spin_without;
 use crate::harness::storage::Credentials;
 use crate::harness::{App, ScriptedStorage, Step, Storage, TestImage, on_each_store};
 
@@ -8,6 +11,9 @@ use crate::harness::{App, ScriptedStorage, Step, Storage, TestImage, on_each_sto
 fn scripted(steps: impl Into<Vec<Step>>) -> (ScriptedStorage, App, TestImage) {
     scripted_with(steps, |launch| launch)
 }
+
+/// Far more than the limits that tests set, far less than the limits' defaults.
+const AT_ONCE: Duration = Duration::from_secs(5);
 
 fn scripted_with(
     steps: impl Into<Vec<Step>>,
@@ -131,6 +137,34 @@ fn an_answer_without_a_length_is_a_storage_error() {
 }
 
 #[test]
+fn an_answer_in_chunks_is_a_storage_error_even_with_a_length() {
+    if is_spin_without(
+        "it hides Transfer-Encoding from components and leaves Content-Length in place",
+    ) {
+        return;
+    }
+    let both = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\nTransfer-Encoding: chunked\r\n\r\n\
+                14\r\n01234567890123456789\r\n0\r\n\r\n";
+    let (_storage, app, image) = scripted([Step::Send(both.into())]);
+
+    app.get(&image.path()).assert_storage_error();
+}
+
+#[test]
+fn an_object_that_is_stored_encoded_is_a_storage_error() {
+    let gzip = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 10\r\n\r\n0123456789";
+    let (_storage, app, image) = scripted([Step::Send(gzip.into())]);
+
+    app.get(&image.path()).assert_storage_error();
+
+    assert!(
+        app.cause().contains("Content-Encoding \"gzip\""),
+        "{}",
+        app.cause()
+    );
+}
+
+#[test]
 fn transient_answers_and_broken_connections_are_tried_again() {
     let failures = [429, 500, 502, 503, 504].map(|status| Step::status(status, ""));
     let broken = [
@@ -196,8 +230,11 @@ fn a_storage_that_does_not_answer_in_time_is_given_up_without_another_attempt() 
     let (storage, app, image) = scripted_with([Step::Send(String::new())], |launch| {
         launch.variable("s3_first_byte_timeout_ms", "200")
     });
+    let start = Instant::now();
 
     app.get(&image.path()).assert_storage_error();
+
+    assert!(start.elapsed() < AT_ONCE);
 
     assert!(
         app.cause().contains("s3_first_byte_timeout_ms"),
@@ -213,8 +250,11 @@ fn a_stream_that_breaks_or_stalls_before_its_first_byte_is_a_storage_error() {
         let (_storage, app, image) = scripted_with([step.clone()], |launch| {
             launch.variable("s3_between_bytes_timeout_ms", "200")
         });
+        let start = Instant::now();
 
         app.get(&image.path()).assert_storage_error();
+
+        assert!(start.elapsed() < AT_ONCE, "{step:?}");
 
         assert!(
             app.cause().contains("broke after 0 of 10 bytes"),
@@ -233,8 +273,11 @@ fn a_stream_that_breaks_or_stalls_later_is_a_failed_transfer_for_the_client() {
         let (_storage, app, image) = scripted_with([step.clone()], |launch| {
             launch.variable("s3_between_bytes_timeout_ms", "200")
         });
+        let start = Instant::now();
 
         let bytes = app.get_broken(&image.path());
+
+        assert!(start.elapsed() < AT_ONCE, "{step:?}");
 
         assert!(b"0123".starts_with(&bytes[..]), "{step:?}");
         assert!(

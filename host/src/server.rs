@@ -6,8 +6,9 @@ use std::{
 
 use bytes::Bytes;
 use http::{
-    Request, Response, StatusCode,
+    Request, Response, StatusCode, Version,
     header::{CONNECTION, CONTENT_TYPE, HOST, HeaderValue},
+    uri::Authority,
 };
 use http_body_util::{BodyExt, Full};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
@@ -121,9 +122,14 @@ impl Application {
         let Some(found) = self.routes.find(uri.path()) else {
             return plain(StatusCode::NOT_FOUND, "");
         };
-        if uri.authority().is_none() && !request.headers().contains_key(HOST) {
+        if !has_valid_host(&request) {
             return plain(StatusCode::BAD_REQUEST, "");
         }
+        // Components are told an authority; a request of HTTP/1.0 need not name one.
+        let headers = request.headers_mut();
+        headers
+            .entry(HOST)
+            .or_insert(HeaderValue::from_static("localhost"));
         let Some(component) = self.components.get(&found.route.component) else {
             return plain(StatusCode::NOT_FOUND, "");
         };
@@ -148,6 +154,16 @@ impl Application {
             }
             _ => plain(StatusCode::NOT_FOUND, ""),
         }
+    }
+}
+
+/// One Host, and that an authority; HTTP/1.0 may do without (RFC 9112 section 3.2).
+fn has_valid_host<B>(request: &Request<B>) -> bool {
+    let mut lines = request.headers().get_all(HOST).iter();
+    match (lines.next(), lines.next()) {
+        (None, _) => request.version() < Version::HTTP_11 || request.uri().authority().is_some(),
+        (Some(host), None) => Authority::try_from(host.as_bytes()).is_ok(),
+        (Some(_), Some(_)) => false,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Records in Spin's key-value store (key `image:<id>`, value a JSON object).
 
+use serde_json::{Map, Value};
 #[cfg(target_family = "wasm")]
 use spin_sdk::key_value::{Error, Store};
 
@@ -34,8 +35,10 @@ pub fn key(id: ImageId) -> String {
 /// # Errors
 /// [`UnusableRecord`] when the value is no record, or the record breaks a rule.
 pub fn image(value: &[u8]) -> Result<Image, UnusableRecord> {
-    let record: Record =
-        serde_json::from_slice(value).map_err(|error| UnusableRecord::Json(error.to_string()))?;
+    let unusable = |error: serde_json::Error| UnusableRecord::Json(error.to_string());
+    // A record would be read from an array of its fields, too.
+    let object: Map<String, Value> = serde_json::from_slice(value).map_err(unusable)?;
+    let record: Record = serde_json::from_value(object.into()).map_err(unusable)?;
     Image::try_from(record)
 }
 
@@ -74,10 +77,11 @@ mod tests {
 
     #[test]
     fn any_other_value_is_unusable() {
-        let values: [&[u8]; 9] = [
+        let values: [&[u8]; 10] = [
             b"",
             b"null",
             b"[]",
+            br#"["k","image/png","a",3]"#,
             b"{}",
             b"\xff",
             br#"{"storage_key":"k","mime_type":"image/png","hash":"a"}"#,

@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::sign::sign;
+use super::sign::{sign, signing_error};
 use super::transport::{StorageRequest, StorageResponse, Transport};
 use super::{StorageBackend, retry};
 use crate::config::{AddressingStyle, StorageConfig};
@@ -46,10 +46,11 @@ impl<'a, T: Transport> S3Storage<'a, T> {
         let (response, attempts) = retry::send(&self.transport, self.config.max_attempts, || {
             self.signed(method, &path, range)
         })?;
-        if response.status == expected {
-            return Ok(response);
+        if response.status != expected {
+            return Err(self.unexpected_status(response, attempts));
         }
-        Err(self.unexpected_status(response, attempts))
+        check_encoding(&response.headers)?;
+        Ok(response)
     }
 
     /// Each attempt is signed anew, since a signature carries its time.
@@ -62,8 +63,11 @@ impl<'a, T: Transport> S3Storage<'a, T> {
         let endpoint = &self.config.endpoint;
         let uri = format!("{}://{}{path}", endpoint.scheme, endpoint.authority);
         let mut headers = sign(self.config, method, &uri, range, self.transport.now())?;
-        if let Some(range) = range.and_then(|range| HeaderValue::from_str(range).ok()) {
-            headers.push((header::RANGE, range));
+        if let Some(range) = range {
+            headers.push((
+                header::RANGE,
+                HeaderValue::from_str(range).map_err(signing_error)?,
+            ));
         }
         Ok(StorageRequest {
             method: method.clone(),
@@ -111,6 +115,18 @@ impl<T: Transport> StorageBackend for S3Storage<'_, T> {
     fn head(&self, key: &StorageKey, size: u64) -> Result<(), StorageError> {
         let response = self.request(&Method::HEAD, key, None)?;
         check_length(&response.headers, size)
+    }
+}
+
+/// An object's coding is metadata that any uploader may set (RFC 9110 section 8.4); the record's
+/// size and hash are those of the image.
+fn check_encoding(headers: &HeaderMap) -> Result<(), StorageError> {
+    let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
+    match codings.find(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        Some(coding) => Err(StorageError::Encoded(
+            String::from_utf8_lossy(coding.as_bytes()).into(),
+        )),
+        None => Ok(()),
     }
 }
 
@@ -275,6 +291,22 @@ mod tests {
         for outcome in answers {
             let shown = format!("{outcome:?}");
             assert!(get_range(&Scripted::new([outcome])).is_err(), "{shown}");
+        }
+    }
+
+    #[test]
+    fn an_object_that_is_stored_encoded_is_refused() {
+        let stored = |coding| {
+            let fields = [
+                (header::CONTENT_LENGTH, "3"),
+                (header::CONTENT_ENCODING, coding),
+            ];
+            get(&Scripted::new([answer(200, &fields, "abc")]))
+        };
+
+        assert!(stored("Identity").is_ok());
+        for coding in ["gzip", "aws-chunked", ""] {
+            assert!(matches!(stored(coding), Err(StorageError::Encoded(_))));
         }
     }
 

@@ -74,7 +74,7 @@ fn s3_settings() -> SigningSettings {
     settings
 }
 
-fn signing_error(error: impl std::error::Error) -> StorageError {
+pub(super) fn signing_error(error: impl std::error::Error) -> StorageError {
     StorageError::Signing(error.to_string())
 }
 

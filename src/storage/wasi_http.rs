@@ -189,8 +189,6 @@ fn transport_error(code: &ErrorCode) -> TransportError {
         | ErrorCode::ConnectionWriteTimeout
         | ErrorCode::ConnectionLimitReached
         | ErrorCode::TlsProtocolError
-        | ErrorCode::TlsCertificateError
-        | ErrorCode::TlsAlertReceived(_)
         | ErrorCode::HttpResponseIncomplete
         | ErrorCode::HttpProtocolError
         | ErrorCode::InternalError(_) => TransportError::Connection(text),

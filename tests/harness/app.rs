@@ -76,6 +76,9 @@ impl Launch {
 
     /// With this value of a variable.
     pub fn variable(mut self, name: &str, value: &str) -> Self {
+        if matches!(name, "s3_region" | "s3_session_token") {
+            self.secrets.add([value]);
+        }
         self.variables.insert(name.into(), value.into());
         self
     }
@@ -193,6 +196,11 @@ impl App {
         Launch::on(storage).start()
     }
 
+    /// `host:port`
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
     /// The operating system's number of the process.
     pub fn process_id(&self) -> u32 {
         self.process.id()
@@ -282,10 +290,10 @@ impl App {
         wait_for("the log", || {
             let text = std::fs::read_to_string(&path).unwrap_or_default();
             let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-            let lines: Vec<_> = whole
-                .lines()
-                .filter_map(|line| serde_json::from_str(line).ok())
-                .collect();
+            let parse = |line| {
+                serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON in the log: {line}"))
+            };
+            let lines: Vec<_> = whole.lines().map(parse).collect();
             (lines.len() >= entries).then_some(lines)
         })
     }

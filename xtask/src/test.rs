@@ -17,15 +17,15 @@ use summary::Summary;
 Stops at the first step that fails and says how to run it by hand. The last line counts tests.
 
 With --all, nothing that the black-box tests can do is left out: curl and wget download from the
-application, and schemathesis (from PyPI, in target/venv) holds the OpenAPI document against it.
-What is missing of them is installed where that needs no password, else named. CI runs this.
+application, schemathesis holds the OpenAPI document against it, and kubectl and Kubernetes' schemas
+judge the manifests (all three from PyPI, in target/venv, as tests/requirements.txt says). What is missing of them is installed where that needs no password, else named. CI runs this.
 
 Examples:
   cargo xtask test
   cargo xtask test --all
   cargo xtask test storage_failures    of the black-box tests, only those of this name")]
 pub struct Args {
-    /// Also run what needs more than the Rust toolchain: curl, wget, schemathesis
+    /// Also run what needs more than the Rust toolchain: curl, wget, Python
     #[arg(long)]
     all: bool,
 
@@ -36,7 +36,7 @@ pub struct Args {
 /// Runs the steps in order, up to the first that fails.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let toolchain = wasm_target::ensure()?;
-    let schemathesis = if args.all {
+    let programs = if args.all {
         println!("\n== programs that the tests use");
         Some(programs::ensure_all()?)
     } else {
@@ -44,7 +44,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     let mut summary = Summary::default();
     let mut outcome = ExitCode::SUCCESS;
-    for step in steps::all(toolchain, args.filter.as_deref(), schemathesis.as_deref()) {
+    for step in steps::all(toolchain, args.filter.as_deref(), programs.as_ref()) {
         if let Err(error) = perform(step, &mut summary) {
             eprintln!("error: {error:#}");
             outcome = ExitCode::FAILURE;

@@ -11,7 +11,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response, Uri};
+use http::{
+    Request, Response, Uri,
+    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
+};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -119,7 +122,11 @@ impl WasiHttpHooks for Instance {
                 limit,
                 deadline: None,
             };
-            let response = response.map(|body| timed(body).boxed_unsync());
+            let mut response = response.map(|body| timed(body).boxed_unsync());
+            // It overrides Content-Length (RFC 9112 section 6.3), and components do not get to see it.
+            if response.headers().contains_key(TRANSFER_ENCODING) {
+                response.headers_mut().remove(CONTENT_LENGTH);
+            }
             // The pool drives the connection; its errors come out of the body.
             let driven: Box<dyn Future<Output = _> + Send> = Box::new(async { Ok(()) });
             Ok((response, driven))

