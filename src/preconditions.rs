@@ -146,7 +146,7 @@ mod tests {
     /// RFC 9110 section 13.1.2.
     #[test]
     fn if_none_match_compares_weakly_and_asks_for_304_on_a_match() {
-        let matching: [&[&[u8]]; 15] = [
+        let matching: [&[&[u8]]; 19] = [
             &[b"\"a\""],
             &[b"W/\"a\""],
             &[b"*"],
@@ -162,8 +162,12 @@ mod tests {
             &[b"\"b,c\", W/\"a\""],
             &[b"\xff, \"a\""],
             &[b"", b"\"a\""],
+            &[b"\"", b"\"a\""],
+            &[b"W/", b"\"a\""],
+            &[b"*", b"\"a\""],
+            &[b"\"\", \"a\""],
         ];
-        let other: [&[&[u8]]; 14] = [
+        let other: [&[&[u8]]; 17] = [
             &[b""],
             &[b","],
             &[b"a"],
@@ -178,6 +182,9 @@ mod tests {
             &[b"\"x,\"a\",y\""],
             &[b"*", b"\"x\""],
             &[b"*, \"x\""],
+            &[b"\"\""],
+            &[b"\"\"\"a\""],
+            &[b"\"a\" \"a\""],
         ];
 
         for lines in matching {
@@ -193,7 +200,8 @@ mod tests {
     /// RFC 9110 section 13.1.1.
     #[test]
     fn if_match_compares_strongly_and_asks_for_412_without_a_match() {
-        let matching: [&[&[u8]]; 4] = [
+        let matching: [&[&[u8]]; 5] = [
+            &[b"W/\"a\", \"a\""],
             &[b"\"a\""],
             &[b"*"],
             &[b"\"x\", \"a\""],

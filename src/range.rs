@@ -166,6 +166,9 @@ mod tests {
             ("bytes=-1001", part(0, 999)),
             ("bytes=-99999999999999999999", part(0, 999)),
             ("bytes=0000000000000000000000005-6", part(5, 6)),
+            ("bytes=9-10", part(9, 10)),
+            ("bytes=00-000", part(0, 0)),
+            ("bytes= ,0-", part(0, 999)),
             ("BYTES=0-1", part(0, 1)),
             ("ByTeS=0-1", part(0, 1)),
             ("bytes=,0-1", part(0, 1)),
@@ -186,6 +189,7 @@ mod tests {
             "bytes=1000-2000",
             "bytes=-0",
             "bytes=-000",
+            "bytes=,-0",
             "bytes=18446744073709551615-",
             "bytes=99999999999999999999-",
             "bytes=99999999999999999999-99999999999999999999",
@@ -208,6 +212,8 @@ mod tests {
             "bytes=0",
             "bytes=0-1-2",
             "bytes=1-0",
+            "bytes=10-9",
+            "bytes=010-9",
             "bytes=99999999999999999999-9999999999999999999",
             "bytes=20000000000000000000-10000000000000000000",
             "bytes=0-1,2-3",
@@ -260,7 +266,7 @@ mod tests {
     /// RFC 9110 section 13.1.5.
     #[test]
     fn if_range_must_name_this_very_image() {
-        let table: [(&[&[u8]], Selection); 9] = [
+        let table: [(&[&[u8]], Selection); 12] = [
             (&[], part(0, 1)),
             (&[b"\"a\""], part(0, 1)),
             (&[b"W/\"a\""], Selection::Whole),
@@ -270,6 +276,9 @@ mod tests {
             (&[b"*"], Selection::Whole),
             (&[b"Sat, 29 Oct 1994 19:43:31 GMT"], Selection::Whole),
             (&[b"\xff"], Selection::Whole),
+            (&[b""], Selection::Whole),
+            (&[b"\"a\"\"a\""], Selection::Whole),
+            (&[b"\t\"a\" "], part(0, 1)),
         ];
 
         for (lines, expected) in table {
