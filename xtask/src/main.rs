@@ -4,6 +4,7 @@ mod apt;
 mod build;
 mod cargo;
 mod data_folder;
+mod host;
 mod import;
 mod local;
 mod process;

@@ -7,8 +7,9 @@ mod summary;
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
+use crate::host::Kind;
 use crate::{process, project, wasm_target};
-use steps::{Step, Work};
+use steps::{Environment, Step, Work};
 use summary::Summary;
 
 /// Check formatting and lints, build everything and run all tests
@@ -23,11 +24,16 @@ judge the manifests (all three from PyPI, in target/venv, as tests/requirements.
 Examples:
   cargo xtask test
   cargo xtask test --all
+  cargo xtask test --host spin         with the Spin on PATH, or the one that SPIN_BIN names
   cargo xtask test storage_failures    of the black-box tests, only those of this name")]
 pub struct Args {
     /// Also run what needs more than the Rust toolchain: curl, wget, Python
     #[arg(long)]
     all: bool,
+
+    /// What runs the application in the black-box tests
+    #[arg(long, value_enum, default_value_t = Kind::Embedded)]
+    host: Kind,
 
     /// Run only the black-box tests whose name contains this; every other step runs as ever
     filter: Option<String>,
@@ -42,9 +48,14 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         None
     };
+    let environment = Environment {
+        host: args.host.program()?,
+        is_spin: args.host == Kind::Spin,
+        programs,
+    };
     let mut summary = Summary::default();
     let mut outcome = ExitCode::SUCCESS;
-    for step in steps::all(toolchain, args.filter.as_deref(), programs.as_ref()) {
+    for step in steps::all(toolchain, args.filter.as_deref(), &environment) {
         if let Err(error) = perform(step, &mut summary) {
             eprintln!("error: {error:#}");
             outcome = ExitCode::FAILURE;

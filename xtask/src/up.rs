@@ -11,11 +11,12 @@ use anyhow::{Context as _, bail};
 use image_proxy_embedded_storage::{Credentials, EmbeddedStorage};
 
 use crate::data_folder::DataFolder;
+use crate::host::Kind;
 use crate::import::{self, Bucket, Imported, MetadataStore};
 use crate::local::Options;
 use crate::settings::Storage;
 use crate::{build, project, sample_images};
-use host::{Host, Kind, Launch};
+use host::{Host, Launch};
 
 /// Build everything, start storage and the application, and print URLs of sample images
 #[derive(Debug, clap::Args)]

@@ -3,12 +3,13 @@
 //! Every cargo command selects the whole workspace, whatever part of it runs: the selection decides
 //! the features that dependencies are compiled with, and this way each is compiled once.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use super::programs::PythonPrograms;
+use crate::build;
 use crate::cargo::cargo;
 use crate::wasm_target::Toolchain;
-use crate::{build, project};
 
 /// One step.
 pub struct Step {
@@ -28,12 +29,18 @@ pub enum Work {
     Skip(&'static str),
 }
 
-/// All steps; `filter` selects black-box tests, `programs` are what they use if they may.
-pub fn all(
-    toolchain: Toolchain,
-    filter: Option<&str>,
-    programs: Option<&PythonPrograms>,
-) -> Vec<Step> {
+/// What the black-box tests run in.
+pub struct Environment {
+    /// The program that runs the application.
+    pub host: PathBuf,
+    /// Whether that is a real Spin.
+    pub is_spin: bool,
+    /// What they use if they may.
+    pub programs: Option<PythonPrograms>,
+}
+
+/// All steps; `filter` selects black-box tests, `environment` is what they run in.
+pub fn all(toolchain: Toolchain, filter: Option<&str>, environment: &Environment) -> Vec<Step> {
     let step = |heading, work| Step { heading, work };
     vec![
         step("formatting", Work::Run(formatting())),
@@ -54,7 +61,7 @@ pub fn all(
         step("build of the host", Work::Run(build::host_command())),
         step(
             "black-box tests",
-            Work::Run(black_box_tests(filter, programs)),
+            Work::Run(black_box_tests(filter, environment)),
         ),
     ]
 }
@@ -114,16 +121,21 @@ fn unit_tests() -> Command {
     cargo
 }
 
-fn black_box_tests(filter: Option<&str>, programs: Option<&PythonPrograms>) -> Command {
+fn black_box_tests(filter: Option<&str>, environment: &Environment) -> Command {
     let mut cargo = cargo();
-    cargo.env("IMAGE_PROXY_HOST", project::host()).args([
+    let host = if environment.is_spin {
+        "SPIN_BIN"
+    } else {
+        "IMAGE_PROXY_HOST"
+    };
+    cargo.env(host, &environment.host).args([
         "test",
         "--release",
         "--workspace",
         "--test",
         "blackbox",
     ]);
-    if let Some(programs) = programs {
+    if let Some(programs) = &environment.programs {
         cargo
             .env("SCHEMATHESIS", &programs.schemathesis)
             .env("DEPLOY_PYTHON", &programs.python);
@@ -151,9 +163,35 @@ mod tests {
             })
     }
 
+    fn embedded() -> Environment {
+        Environment {
+            host: "host".into(),
+            is_spin: false,
+            programs: None,
+        }
+    }
+
+    #[test]
+    fn a_real_spin_is_handed_to_the_black_box_tests_as_such() {
+        for (is_spin, variable) in [(false, "IMAGE_PROXY_HOST=host "), (true, "SPIN_BIN=host ")] {
+            let environment = Environment {
+                is_spin,
+                ..embedded()
+            };
+            let steps = all(Toolchain::Installed, None, &environment);
+
+            let command = command_of(&steps, "black-box tests").map(shown);
+
+            assert!(
+                command.is_some_and(|command| command.contains(variable)),
+                "{variable}"
+            );
+        }
+    }
+
     #[test]
     fn the_cheapest_check_comes_first_and_the_black_box_tests_last() {
-        let steps = all(Toolchain::Installed, None, None);
+        let steps = all(Toolchain::Installed, None, &embedded());
 
         assert_eq!(steps.first().map(|step| step.heading), Some("formatting"));
         assert_eq!(
@@ -164,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_filter_reaches_the_black_box_tests_alone() {
-        let steps = all(Toolchain::Installed, Some("ranges"), None);
+        let steps = all(Toolchain::Installed, Some("ranges"), &embedded());
 
         let filtered: Vec<_> = steps
             .iter()
@@ -180,8 +218,9 @@ mod tests {
 
     #[test]
     fn the_component_is_linted_where_clippy_knows_its_target() {
-        let lint =
-            |toolchain| command_of(&all(toolchain, None, None), "lints of the component").is_some();
+        let lint = |toolchain| {
+            command_of(&all(toolchain, None, &embedded()), "lints of the component").is_some()
+        };
 
         assert!(lint(Toolchain::Installed));
         assert!(!lint(Toolchain::Debian));
@@ -194,8 +233,13 @@ mod tests {
             python: "venv/bin/python3".into(),
         };
 
-        for programs in [None, Some(&programs)] {
-            let steps = all(Toolchain::Installed, None, programs);
+        for programs in [None, Some(programs)] {
+            let is_expected = programs.is_some();
+            let environment = Environment {
+                programs,
+                ..embedded()
+            };
+            let steps = all(Toolchain::Installed, None, &environment);
 
             let command = command_of(&steps, "black-box tests")
                 .map(shown)
@@ -205,7 +249,7 @@ mod tests {
                 "SCHEMATHESIS=venv/bin/schemathesis",
                 "DEPLOY_PYTHON=venv/bin/python3",
             ] {
-                assert_eq!(command.contains(variable), programs.is_some(), "{command}");
+                assert_eq!(command.contains(variable), is_expected, "{command}");
             }
         }
     }
@@ -218,7 +262,7 @@ mod tests {
                 && arguments.iter().any(|argument| *argument == "--release")
                 && !arguments.iter().any(|argument| *argument == "--target")
         };
-        let steps = all(Toolchain::Installed, Some("ranges"), None);
+        let steps = all(Toolchain::Installed, Some("ranges"), &embedded());
         let native: Vec<_> = steps
             .iter()
             .filter_map(|step| command_of(&steps, step.heading))
