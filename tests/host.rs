@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 
 use crate::harness::app::Launch;
+use crate::harness::host::is_spin_without;
 use crate::harness::{App, ScriptedStorage, Step, Storage, TestImage};
 
 fn launch() -> Launch {
@@ -14,14 +15,23 @@ fn launch() -> Launch {
     )
 }
 
-/// Asserts that a start is refused with one line that holds all of these.
+/// Asserts that a start is refused by naming `culprit`. This repository's host does so in one line
+/// that also holds `advice`; Spin has its own words.
 #[track_caller]
-fn assert_refused(launch: Launch, words: &[&str]) {
+fn assert_refused(launch: Launch, culprit: &str, advice: &[&str]) {
     let (status, errors) = launch.fail();
 
+    assert!(!status.success(), "{errors}");
+    assert!(
+        errors.to_lowercase().contains(culprit),
+        "{culprit:?} is not in {errors}"
+    );
+    if is_spin_without("it refuses in its own words") {
+        return;
+    }
     assert_eq!(status.code(), Some(1), "{errors}");
     assert_eq!(errors.trim_end().lines().count(), 1, "{errors}");
-    for word in words {
+    for word in advice {
         assert!(errors.contains(word), "{word:?} is not in {errors}");
     }
 }
@@ -35,14 +45,18 @@ fn an_unknown_manifest_key_is_refused_by_file_and_key() {
         )
     });
 
-    assert_refused(launch, &["spin.toml", "favourite_colour"]);
+    assert_refused(launch, "favourite_colour", &["spin.toml"]);
 }
 
 #[test]
 fn a_missing_required_variable_is_refused_by_name_and_with_what_to_do() {
     let launch = launch().without_variable("s3_bucket");
 
-    assert_refused(launch, &["spin.toml", "SPIN_VARIABLE_S3_BUCKET"]);
+    assert_refused(
+        launch,
+        "s3_bucket",
+        &["spin.toml", "SPIN_VARIABLE_S3_BUCKET"],
+    );
 }
 
 #[test]
@@ -50,7 +64,7 @@ fn an_unknown_variable_in_a_template_is_refused() {
     let launch =
         launch().manifest(|text| text.replace("\"{{ s3_region }}\"", "\"{{ no_such_variable }}\""));
 
-    assert_refused(launch, &["spin.toml", "no_such_variable"]);
+    assert_refused(launch, "no_such_variable", &["spin.toml"]);
 }
 
 #[test]
@@ -62,14 +76,14 @@ fn a_database_that_does_not_exist_is_refused() {
         )
     });
 
-    assert_refused(launch, &["spin.toml", "other"]);
+    assert_refused(launch, "database", &["spin.toml", "`other`"]);
 }
 
 #[test]
 fn a_missing_component_is_refused_by_path_and_with_the_command_that_builds_it() {
     let launch = launch().manifest(|text| text.replace("image_proxy.wasm", "absent.wasm"));
 
-    assert_refused(launch, &["absent.wasm", "cargo xtask build"]);
+    assert_refused(launch, "absent.wasm", &["cargo xtask build"]);
 }
 
 #[test]
@@ -86,7 +100,9 @@ fn a_taken_port_is_refused_by_address() {
         errors.contains(&address) && errors.contains("in use"),
         "{errors}"
     );
-    assert_eq!(errors.trim_end().lines().count(), 1, "{errors}");
+    if !is_spin_without("it says more than one line") {
+        assert_eq!(errors.trim_end().lines().count(), 1, "{errors}");
+    }
 }
 
 #[test]
@@ -148,6 +164,9 @@ fn the_health_endpoint_answers_without_the_component() {
 
 #[test]
 fn an_interrupt_lets_a_download_end_and_then_the_app() {
+    if is_spin_without("it ends at once") {
+        return;
+    }
     let storage = Storage::start();
     let app = App::start(&storage);
     let image = TestImage::of_size(20_000_000);
@@ -206,6 +225,9 @@ fn connections_to_storage_are_used_again() {
 
 #[test]
 fn a_request_names_one_valid_host() {
+    if is_spin_without("it takes any Host") {
+        return;
+    }
     let app = launch().start();
     let table = [
         (
