@@ -1,6 +1,9 @@
 //! Storage that is gone, refuses, lies or breaks off.
 
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
+
+use socket2::{Domain, Socket, Type};
 
 use crate::harness::app::Launch;
 use crate::harness::host::is_spin_without;
@@ -242,6 +245,36 @@ fn a_storage_that_does_not_answer_in_time_is_given_up_without_another_attempt() 
         app.cause()
     );
     assert_eq!(storage.requests().len(), 1);
+}
+
+#[test]
+fn a_storage_that_takes_no_connection_in_time_is_given_up() {
+    let (full, _waiting) = listener_with_a_full_backlog();
+    let endpoint = format!("http://{}", full.local_addr().unwrap().as_socket().unwrap());
+    let app = Launch::new(&endpoint, "bucket", &ScriptedStorage::credentials())
+        .variable("s3_connect_timeout_ms", "200")
+        .variable("s3_max_attempts", "1")
+        .start();
+    let image = TestImage::of_size(10);
+    app.record(&image);
+    let start = Instant::now();
+
+    app.get(&image.path()).assert_storage_error();
+
+    assert!(start.elapsed() < AT_ONCE);
+    assert!(app.cause().contains("ConnectionTimeout"), "{}", app.cause());
+}
+
+/// A socket that listens and accepts nothing, and the connections that wait for it.
+fn listener_with_a_full_backlog() -> (Socket, Vec<TcpStream>) {
+    let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let any_port: SocketAddr = ([127, 0, 0, 1], 0).into();
+    listener.bind(&any_port.into()).unwrap();
+    listener.listen(0).unwrap();
+    let address = listener.local_addr().unwrap().as_socket().unwrap();
+    let connect = || TcpStream::connect_timeout(&address, Duration::from_millis(200)).ok();
+    let waiting = std::iter::from_fn(connect).collect();
+    (listener, waiting)
 }
 
 #[test]

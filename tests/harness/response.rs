@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use http::{HeaderMap, Request, StatusCode};
 
 use super::images::TestImage;
+use super::secrecy::Secrets;
 
 /// A whole answer.
 #[derive(Debug)]
@@ -39,11 +40,21 @@ static CLIENT: LazyLock<ureq::Agent> = LazyLock::new(|| {
         .into()
 });
 
-/// Sends and reads to the end.
+/// Asks an app and reads to the end. No answer may show what no app shows.
 ///
 /// # Errors
 /// When the connection ends before the head.
 pub fn send(request: Request<impl ureq::AsSendBody>) -> Result<Response, ureq::Error> {
+    let response = exchange(request)?;
+    Secrets::default().assert_absent_from(&response);
+    Ok(response)
+}
+
+/// As `send`, of any server.
+///
+/// # Errors
+/// When the connection ends before the head.
+pub fn exchange(request: Request<impl ureq::AsSendBody>) -> Result<Response, ureq::Error> {
     let (head, body) = CLIENT.run(request)?.into_parts();
     let mut bytes = Vec::new();
     let outcome = body

@@ -117,7 +117,8 @@ impl Storage {
 
 fn send_put(url: &impl ToString, bytes: &[u8]) {
     let answer =
-        super::response::send(http::Request::put(url.to_string()).body(bytes).unwrap()).unwrap();
+        super::response::exchange(http::Request::put(url.to_string()).body(bytes).unwrap())
+            .unwrap();
     assert!(
         answer.status.is_success(),
         "{} is not taken: {answer:?}",
