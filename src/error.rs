@@ -152,14 +152,14 @@ pub enum StorageError {
         cause: TransportError,
     },
     /// Storage answered something other than the object.
-    #[error("storage answered {status} after {attempts} attempt(s){}", self.explanation())]
+    #[error("storage answered {status} after {attempts} attempt(s){explanation}")]
     Status {
         /// Storage's status code.
         status: u16,
         /// How many requests were sent.
         attempts: u32,
-        /// The `Code` of storage's error document, where it gave one.
-        code: Option<String>,
+        /// What storage says of it and what to do, or nothing.
+        explanation: String,
     },
     /// The object is not as long as the record promises.
     #[error("storage promises {} bytes, the record {expected}: import the image again", .promised.map_or_else(|| "no number of".to_owned(), |length| length.to_string()))]
@@ -190,40 +190,6 @@ pub enum StorageError {
         /// What the host says of it.
         cause: String,
     },
-}
-
-impl StorageError {
-    /// Storage's own error code and what an operator can do about it.
-    fn explanation(&self) -> String {
-        let (status, code) = match self {
-            Self::Status { status: 200, .. } => return ": it ignores ranges".into(),
-            Self::Status {
-                status,
-                code: Some(code),
-                ..
-            } => (status, code),
-            _ => return String::new(),
-        };
-        let hint = match (code.as_str(), status) {
-            ("NoSuchKey", _) => {
-                ": the record names an object that does not exist; import the image again"
-            }
-            ("NoSuchBucket", _) => ": check s3_bucket and s3_addressing_style",
-            ("SignatureDoesNotMatch", _) => ": check s3_secret_access_key and s3_region",
-            ("InvalidAccessKeyId", _) => ": check s3_access_key_id",
-            ("AuthorizationHeaderMalformed", _) => ": check s3_region",
-            ("ExpiredToken" | "InvalidToken", _) => {
-                ": the temporary credentials have run out; renew s3_access_key_id, s3_secret_access_key and s3_session_token"
-            }
-            ("RequestTimeTooSkewed", _) => ": set the host's clock",
-            ("PermanentRedirect" | "TemporaryRedirect", _) => {
-                ": check s3_endpoint and s3_region; redirects are not followed"
-            }
-            ("AccessDenied", _) => ": let the key's policy allow s3:GetObject on this bucket",
-            _ => "",
-        };
-        format!(" ({code}){hint}")
-    }
 }
 
 /// What a storage request met instead of an answer.
@@ -267,30 +233,6 @@ pub enum ConfigError {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_storage_status_explains_itself_to_the_operator() {
-        let with_code = StorageError::Status {
-            status: 403,
-            attempts: 1,
-            code: Some("SignatureDoesNotMatch".into()),
-        };
-        let without = StorageError::Status {
-            status: 502,
-            attempts: 3,
-            code: None,
-        };
-
-        assert_eq!(
-            with_code.to_string(),
-            "storage answered 403 after 1 attempt(s) (SignatureDoesNotMatch): \
-             check s3_secret_access_key and s3_region"
-        );
-        assert_eq!(
-            without.to_string(),
-            "storage answered 502 after 3 attempt(s)"
-        );
-    }
 
     #[test]
     fn a_missing_content_length_is_told_as_such() {

@@ -7,7 +7,7 @@
 //! ```text
 //! component ─▶ serve ─▶ route · preconditions · range · cors · reply · config ─▶ image · error
 //!     │ │         ├────▶ metadata  (trait ImageRepository) ◀── metadata/{sqlite, key_value}
-//!     │ └▶ pipe   └────▶ storage   (trait StorageBackend)  ◀── storage/s3 ─▶ retry · sign
+//!     │ └▶ pipe   └────▶ storage   (trait StorageBackend)  ◀── storage/s3 ─▶ retry · sign · …
 //!     └── adapters
 //! ```
 //!

@@ -1,5 +1,6 @@
 //! Where the images' bytes are.
 
+mod error_document;
 mod retry;
 pub mod s3;
 mod sign;

@@ -5,7 +5,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::sign::{sign, signing_error};
 use super::transport::{StorageRequest, StorageResponse, Transport};
-use super::{StorageBackend, retry};
+use super::{StorageBackend, error_document, retry};
 use crate::config::{AddressingStyle, StorageConfig};
 use crate::error::StorageError;
 use crate::image::{ByteRange, StorageKey};
@@ -89,7 +89,7 @@ impl<'a, T: Transport> S3Storage<'a, T> {
         StorageError::Status {
             status: response.status.as_u16(),
             attempts,
-            code: error_code(&document).map(str::to_owned),
+            explanation: error_document::explain(response.status, &document),
         }
     }
 }
@@ -159,14 +159,6 @@ fn content_length(headers: &HeaderMap) -> Option<u64> {
     let text = value.to_str().ok()?;
     let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
     is_digits.then(|| text.parse().ok()).flatten()
-}
-
-/// The `Code` of S3's error document (Amazon S3 API Reference, "Error responses").
-fn error_code(document: &str) -> Option<&str> {
-    let (_, rest) = document.split_once("<Code>")?;
-    let (code, _) = rest.split_once("</Code>")?;
-    let is_code = !code.is_empty() && code.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    is_code.then_some(code)
 }
 
 #[cfg(test)]
@@ -391,23 +383,6 @@ mod tests {
                 }
                 other => panic!("{shown}: {other:?}"),
             }
-        }
-    }
-
-    #[test]
-    fn only_a_plain_word_passes_as_an_error_code() {
-        assert_eq!(
-            error_code("<Error><Code>NoSuchKey</Code><Key>k</Key>"),
-            Some("NoSuchKey")
-        );
-        for document in [
-            "",
-            "<Code>",
-            "<Code></Code>",
-            "<Code>a b</Code>",
-            "<html>404</html>",
-        ] {
-            assert_eq!(error_code(document), None, "{document}");
         }
     }
 }
