@@ -20,7 +20,6 @@ use content::Content;
 use files::Found;
 use record::{Record, RecordStore};
 
-pub use record::MetadataStore;
 pub use upload::Bucket;
 
 /// Import image files: upload each to storage and record it where the application looks

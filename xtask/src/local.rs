@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::data_folder::DataFolder;
-use crate::import::MetadataStore;
+use crate::metadata_store::MetadataStore;
 use crate::project;
 use crate::settings::Storage;
 

@@ -7,6 +7,7 @@ mod data_folder;
 mod host;
 mod import;
 mod local;
+mod metadata_store;
 mod process;
 mod project;
 mod sample_images;

@@ -12,8 +12,9 @@ use image_proxy_embedded_storage::{Credentials, EmbeddedStorage};
 
 use crate::data_folder::DataFolder;
 use crate::host::Kind;
-use crate::import::{self, Bucket, Imported, MetadataStore};
+use crate::import::{self, Bucket, Imported};
 use crate::local::Options;
+use crate::metadata_store::MetadataStore;
 use crate::settings::Storage;
 use crate::{build, project, sample_images};
 use host::{Host, Launch};

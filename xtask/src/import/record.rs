@@ -3,7 +3,7 @@
 mod key_value;
 mod sqlite;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::content::Content;
 use crate::data_folder::DataFolder;
+use crate::metadata_store::MetadataStore;
 
 /// What the application knows of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,32 +57,7 @@ pub trait RecordStore {
     fn save(&self, record: &Record) -> anyhow::Result<()>;
 }
 
-/// The stores that the application knows, by the names of its variable `metadata_store`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum MetadataStore {
-    /// Rows of the table `images`
-    Sqlite,
-    /// JSON in the key-value store, one key for each image
-    KeyValue,
-}
-
 impl MetadataStore {
-    /// What the variable `metadata_store` has to be.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Sqlite => "sqlite",
-            Self::KeyValue => "key-value",
-        }
-    }
-
-    /// The file that Spin gives a component as its store `default`.
-    pub fn file(self, data: &DataFolder) -> PathBuf {
-        data.state().join(match self {
-            Self::Sqlite => "sqlite_db.db",
-            Self::KeyValue => "sqlite_key_value.db",
-        })
-    }
-
     /// Opens the store in `data`, and makes it where it does not exist.
     ///
     /// # Errors
