@@ -1,5 +1,7 @@
 //! The wasm entry: a host request comes in, its reply is piped out.
 
+use std::io::Write;
+
 use http::{HeaderName, HeaderValue, Method};
 use spin_sdk::variables;
 use wasi::exports::http::incoming_handler::Guest;
@@ -35,8 +37,13 @@ impl Guest for ImageProxy {
             let reply = fail(&error.into(), &request, &cors, &mut log);
             drop(send(reply, out, &mut log));
         }
-        eprintln!("{log}");
+        write_line(&log);
     }
+}
+
+/// In one piece, lest lines of other instances come between; a log that is gone is no failure.
+fn write_line(log: &RequestLog) {
+    let _ = std::io::stderr().write_all(format!("{log}\n").as_bytes());
 }
 
 fn variable(name: &str) -> Result<String, String> {

@@ -71,6 +71,20 @@ fn every_request_is_logged_once_under_an_id_of_its_own() {
 }
 
 #[test]
+fn lines_of_concurrent_requests_do_not_run_into_one_another() {
+    let storage = Storage::start();
+    let app = App::start(&storage);
+
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| (0..25).for_each(|_| drop(app.get("/"))));
+        }
+    });
+
+    assert_eq!(app.log(200).len(), 200);
+}
+
+#[test]
 fn a_request_that_is_part_of_a_trace_is_logged_with_its_trace_id() {
     let storage = Storage::start();
     let app = App::start(&storage);
