@@ -28,10 +28,12 @@ impl Guest for ImageProxy {
         let mut log = RequestLog::start();
         let request = read_head(&request);
         log.trace_id = trace_id(&request.headers);
-        let cors = Config::read_cors(variable).unwrap_or(AllowedOrigins::None);
-        let reply = match Config::read(variable) {
-            Ok(config) => answer(&request, &config, &mut log),
-            Err(error) => fail(&error.into(), &request, &cors, &mut log),
+        let (reply, cors) = match Config::read(variable) {
+            Ok(config) => (answer(&request, &config, &mut log), config.cors),
+            Err(error) => {
+                let cors = Config::read_cors(variable).unwrap_or(AllowedOrigins::None);
+                (fail(&error.into(), &request, &cors, &mut log), cors)
+            }
         };
         if let Err(Unsent { out, error }) = send(reply, out, &mut log) {
             let reply = fail(&error.into(), &request, &cors, &mut log);

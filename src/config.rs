@@ -191,11 +191,6 @@ impl<F: Fn(&str) -> Result<String, String>> Settings<F> {
     }
 
     fn credentials(&self) -> Result<Credentials, ConfigError> {
-        let token = self.parse("s3_session_token", "empty or visible ASCII", |text| {
-            text.bytes()
-                .all(|byte| byte.is_ascii_graphic())
-                .then(|| text.to_owned())
-        })?;
         Ok(Credentials {
             access_key_id: self.parse("s3_access_key_id", "visible ASCII", parse_visible)?,
             secret_access_key: self.parse(
@@ -203,7 +198,12 @@ impl<F: Fn(&str) -> Result<String, String>> Settings<F> {
                 "visible ASCII",
                 parse_visible,
             )?,
-            session_token: (!token.is_empty()).then_some(token),
+            session_token: self.parse("s3_session_token", "empty or visible ASCII", |text| {
+                match text {
+                    "" => Some(None),
+                    token => parse_visible(token).map(Some),
+                }
+            })?,
         })
     }
 }

@@ -8,6 +8,8 @@ use http::header::{
 };
 use http::{Method, Uri};
 
+use crate::field::only_line;
+
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-resource-policy");
 
@@ -84,10 +86,7 @@ impl AllowedOrigins {
             Self::None => None,
             Self::Any => Some(HeaderValue::from_static("*")),
             Self::Listed(origins) => {
-                let mut lines = request.get_all(ORIGIN).iter();
-                let (Some(origin), None) = (lines.next(), lines.next()) else {
-                    return None;
-                };
+                let origin = only_line(request, ORIGIN)?;
                 origins.contains(origin).then(|| origin.clone())
             }
         }

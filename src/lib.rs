@@ -22,6 +22,7 @@ mod pipe;
 pub mod config;
 pub mod cors;
 pub mod error;
+pub mod field;
 pub mod image;
 pub mod metadata;
 pub mod preconditions;

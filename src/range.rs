@@ -2,6 +2,7 @@
 
 use http::header::{HeaderMap, IF_RANGE, RANGE};
 
+use crate::field::only_line;
 use crate::image::{ByteRange, EntityTag};
 
 /// Which bytes of an image a `GET` asks for.
@@ -59,10 +60,7 @@ enum RangeSpec {
 
 /// The only range of the only `Range` line.
 fn single_range(headers: &HeaderMap) -> Option<RangeSpec> {
-    let mut lines = headers.get_all(RANGE).iter();
-    let (Some(line), None) = (lines.next(), lines.next()) else {
-        return None;
-    };
+    let line = only_line(headers, RANGE)?;
     let (unit, set) = line.to_str().ok()?.split_once('=')?;
     if !unit.eq_ignore_ascii_case("bytes") {
         return None;

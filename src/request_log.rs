@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
+use crate::field::only_line;
 use crate::image::ImageId;
 
 /// What is told of one request, as one line of JSON. Absent fields are left out.
@@ -69,10 +70,7 @@ impl fmt::Display for RequestLog {
 /// The trace-id of a `traceparent` (W3C Trace Context, sections 2.2 and 3.2).
 #[must_use]
 pub fn trace_id(headers: &HeaderMap) -> Option<String> {
-    let mut lines = headers.get_all("traceparent").iter();
-    let (Some(line), None) = (lines.next(), lines.next()) else {
-        return None;
-    };
+    let line = only_line(headers, "traceparent")?;
     let mut parts = line.to_str().ok()?.split('-');
     let is_hex = |part: &str, length: usize| {
         part.len() == length

@@ -8,6 +8,7 @@ use super::transport::{StorageRequest, StorageResponse, Transport};
 use super::{StorageBackend, error_document, retry};
 use crate::config::{AddressingStyle, StorageConfig};
 use crate::error::StorageError;
+use crate::field::only_line;
 use crate::image::{ByteRange, StorageKey};
 
 /// Everything is encoded but RFC 3986's unreserved characters and the slash
@@ -152,11 +153,7 @@ fn check_range(headers: &HeaderMap, expected: &str) -> Result<(), StorageError> 
 
 /// The one value of `Content-Length`, digits only (RFC 9110 section 8.6).
 fn content_length(headers: &HeaderMap) -> Option<u64> {
-    let mut values = headers.get_all(header::CONTENT_LENGTH).iter();
-    let (Some(value), None) = (values.next(), values.next()) else {
-        return None;
-    };
-    let text = value.to_str().ok()?;
+    let text = only_line(headers, header::CONTENT_LENGTH)?.to_str().ok()?;
     let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
     is_digits.then(|| text.parse().ok()).flatten()
 }
