@@ -80,6 +80,18 @@ fn a_database_that_does_not_exist_is_refused() {
 }
 
 #[test]
+fn a_key_value_store_that_does_not_exist_is_refused() {
+    let launch = launch().manifest(|text| {
+        text.replace(
+            "key_value_stores = [\"default\"]",
+            "key_value_stores = [\"other\"]",
+        )
+    });
+
+    assert_refused(launch, "other", &["spin.toml", "key_value_stores"]);
+}
+
+#[test]
 fn a_missing_component_is_refused_by_path_and_with_the_command_that_builds_it() {
     let launch = launch().manifest(|text| text.replace("image_proxy.wasm", "absent.wasm"));
 
@@ -146,6 +158,87 @@ fn a_variable_that_no_runtime_configuration_gives_comes_from_the_environment() {
     app.import(&storage, &image);
 
     assert_eq!(app.get(&image.path()).bytes(), image.bytes);
+}
+
+#[test]
+fn a_variable_of_the_command_line_comes_before_all_others_as_text_or_from_a_file() {
+    let storage = Storage::start();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("bucket");
+    std::fs::write(&file, &storage.bucket).unwrap();
+    let from_file = format!("s3_bucket=@{}", file.display());
+
+    let app = Launch::on(&storage)
+        .variable("max_image_bytes", "5")
+        .variable("s3_bucket", "another")
+        .environment("SPIN_VARIABLE_MAX_IMAGE_BYTES", "6")
+        .arguments(&["--variable", "max_image_bytes=1000"])
+        .arguments(&["--variable", &from_file])
+        .start();
+    let (small, large) = (TestImage::of_size(1000), TestImage::of_size(1001));
+    app.import(&storage, &small);
+    app.import(&storage, &large);
+
+    assert_eq!(app.get(&small.path()).bytes(), small.bytes);
+    app.get(&large.path()).assert_storage_error();
+}
+
+#[test]
+fn of_several_providers_the_first_that_has_a_value_gives_it() {
+    let storage = Storage::start();
+    let providers = r#"
+[[variables_provider]]
+type = "env"
+prefix = "SITE"
+[[variables_provider]]
+type = "static"
+values = { max_image_bytes = "7", s3_bucket = "another" }
+"#;
+
+    let app = Launch::on(&storage)
+        .variable("max_image_bytes", "5")
+        .providers(providers)
+        .environment("SITE_S3_BUCKET", &storage.bucket)
+        .environment("SPIN_VARIABLE_MAX_IMAGE_BYTES", "6")
+        .start();
+    let (small, large) = (TestImage::of_size(7), TestImage::of_size(8));
+    app.import(&storage, &small);
+    app.import(&storage, &large);
+
+    assert_eq!(app.get(&small.path()).bytes(), small.bytes);
+    app.get(&large.path()).assert_storage_error();
+}
+
+#[test]
+fn a_route_takes_its_own_paths_and_no_other_reaches_the_component() {
+    // With a wildcard, the path before it and all below; a named segment, exactly one.
+    for (route, taken, others) in [
+        (
+            "/api/...",
+            vec!["/api", "/api/", "/api/v1", "/api/v1/images/x/file"],
+            vec!["/", "/apis", "/other/api/v1"],
+        ),
+        (
+            "/api/v1/images/:id/file",
+            vec!["/api/v1/images/x/file", "/api/v1/images/y/file?a=b"],
+            vec!["/api/v1/images/x", "/api/v1/images/x/file/more", "/"],
+        ),
+    ] {
+        let app = launch()
+            .manifest(|text| text.replace("\"/...\"", &format!("{route:?}")))
+            .start();
+
+        for path in taken {
+            let response = app.get(path);
+            let is_json = response.headers.get("content-type").is_some();
+            assert!(is_json, "{route} takes {path}: {}", response.status);
+        }
+        for path in others {
+            let response = app.get(path);
+            assert_eq!(response.status, 404, "{route}, {path}");
+            assert!(response.headers.get("content-type").is_none(), "{path}");
+        }
+    }
 }
 
 #[test]

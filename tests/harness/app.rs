@@ -30,7 +30,9 @@ pub struct Launch {
     folder: TempDir,
     manifest: PathBuf,
     variables: BTreeMap<String, String>,
+    providers: String,
     environment: Vec<(String, String)>,
+    arguments: Vec<String>,
     store: MetadataStore,
     secrets: Secrets,
 }
@@ -68,7 +70,9 @@ impl Launch {
             variables: variables
                 .map(|(name, value)| (name.into(), value.into()))
                 .into(),
+            providers: String::new(),
             environment: Vec::new(),
+            arguments: Vec::new(),
             store: MetadataStore::Sqlite,
             secrets,
         }
@@ -95,6 +99,19 @@ impl Launch {
     /// Without a variable that has a value by default.
     pub fn without_variable(mut self, name: &str) -> Self {
         self.variables.remove(name);
+        self
+    }
+
+    /// With these `[[variables_provider]]` tables in front of the runtime configuration.
+    pub fn providers(mut self, tables: &str) -> Self {
+        self.providers = tables.into();
+        self
+    }
+
+    /// With these arguments, too.
+    pub fn arguments(mut self, arguments: &[&str]) -> Self {
+        self.arguments
+            .extend(arguments.iter().map(|&argument| argument.into()));
         self
     }
 
@@ -159,6 +176,7 @@ impl Launch {
             .arg("--state-dir")
             .arg(self.folder.path().join("state"))
             .args(["--listen", listen])
+            .args(&self.arguments)
             .envs(self.environment.iter().cloned())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -180,8 +198,9 @@ impl Launch {
     }
 
     fn runtime_config(&self) -> String {
-        let mut text = String::from(
-            "[[variables_provider]]\ntype = \"static\"\n[variables_provider.values]\n",
+        let mut text = format!(
+            "{}\n[[variables_provider]]\ntype = \"static\"\n[variables_provider.values]\n",
+            self.providers
         );
         for (name, value) in &self.variables {
             writeln!(text, "{name} = {}", toml::Value::from(value.as_str())).unwrap();
