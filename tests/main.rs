@@ -23,5 +23,6 @@ mod request_log;
 mod routing;
 mod serving;
 mod specification;
+mod spin_test;
 mod storage_failures;
 mod up;

@@ -2,6 +2,7 @@
 //! same component, the same options as `spin up`.
 //!
 //! - [`up`]: the story, from the command line to a running application
+//! - [`spin_test`]: tests that run beside the component, in the place of clients and storage
 //! - [`manifest`], [`runtime_config`]: the two files, on [`toml_file`]
 //! - [`variables`], [`template`], [`allowed_hosts`], [`routes`]: the rules in them
 //! - [`capabilities`]: what components may use, one file each
@@ -23,6 +24,7 @@ mod manifest;
 mod routes;
 mod runtime_config;
 mod server;
+mod spin_test;
 mod template;
 mod toml_file;
 mod up;
@@ -42,21 +44,25 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Up(up::Up),
+    SpinTest(spin_test::SpinTest),
 }
 
 fn main() -> ExitCode {
-    let Cli {
-        command: Command::Up(up),
-    } = Cli::parse();
+    let command = Cli::parse().command;
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error.into()),
     };
-    let outcome = runtime.block_on(up.run());
+    let outcome = runtime.block_on(async {
+        match command {
+            Command::Up(up) => up.run().await.map(|()| ExitCode::SUCCESS),
+            Command::SpinTest(tests) => tests.run().await,
+        }
+    });
     // A component that never yields would hold the runtime's threads for ever.
     runtime.shutdown_background();
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => fail(&error),
     }
 }

@@ -147,10 +147,35 @@ pub struct Component {
     /// Labels of the key-value stores that the component may open.
     #[serde(default)]
     pub key_value_stores: Vec<String>,
+    /// Settings of tools.
+    #[serde(default)]
+    pub tool: Tools,
     #[serde(rename = "build")]
     _build: Option<toml::Table>,
-    #[serde(rename = "tool")]
-    _tool: Option<toml::Table>,
+}
+
+/// `[component.<id>.tool]`, where every tool has a table of its own.
+#[derive(Debug, Default, Deserialize)]
+pub struct Tools {
+    /// `[component.<id>.tool.spin-test]`
+    #[serde(rename = "spin-test")]
+    pub spin_test: Option<SpinTest>,
+}
+
+/// `[component.<id>.tool.spin-test]`; what builds the test component is up to others.
+#[derive(Debug, Deserialize)]
+pub struct SpinTest {
+    /// The test component's `.wasm`, from the manifest's folder.
+    pub source: PathBuf,
+}
+
+/// The manifest that `path` means: itself, or the one in that folder.
+pub fn file(path: &Path) -> PathBuf {
+    if path.is_dir() {
+        path.join("spin.toml")
+    } else {
+        path.to_owned()
+    }
 }
 
 impl Manifest {

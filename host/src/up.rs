@@ -23,7 +23,7 @@ use crate::{
     diagnostics::report,
     engine::{Compiler, Grants, LargestMemory},
     interrupts::Interrupts,
-    manifest::{Component, Manifest},
+    manifest::{self, Component, Manifest},
     routes::Routes,
     runtime_config::{RuntimeConfig, VariablesProvider},
     server::{self, Application},
@@ -89,11 +89,7 @@ impl Up {
     /// # Errors
     /// When the application cannot be started; the text, in one line, says what to change.
     pub async fn run(self) -> anyhow::Result<()> {
-        let path = if self.from.is_dir() {
-            self.from.join("spin.toml")
-        } else {
-            self.from.clone()
-        };
+        let path = manifest::file(&self.from);
         let manifest = Manifest::read(&path)?;
         let in_manifest = || path.display().to_string();
         let routes =

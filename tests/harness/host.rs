@@ -7,12 +7,19 @@ use super::{root, say};
 /// A real Spin where `SPIN_BIN` names one, else `IMAGE_PROXY_HOST`, else what `cargo xtask build`
 /// makes. All take the arguments of `spin up`.
 pub fn program() -> PathBuf {
-    let program = std::env::var_os("SPIN_BIN")
-        .or_else(|| std::env::var_os("IMAGE_PROXY_HOST"))
-        .map_or_else(
-            || root().join("target/release/image-proxy-host"),
-            PathBuf::from,
-        );
+    match std::env::var_os("SPIN_BIN") {
+        Some(spin) => existing(spin.into()),
+        None => embedded(),
+    }
+}
+
+/// This repository's host.
+pub fn embedded() -> PathBuf {
+    let built = || root().join("target/release/image-proxy-host");
+    existing(std::env::var_os("IMAGE_PROXY_HOST").map_or_else(built, PathBuf::from))
+}
+
+fn existing(program: PathBuf) -> PathBuf {
     let is_there = program.exists() || program.components().count() == 1;
     assert!(
         is_there,

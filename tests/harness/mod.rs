@@ -15,6 +15,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 pub use app::App;
+pub use host::embedded as embedded_host;
 pub use images::TestImage;
 pub use scripted_storage::{ScriptedStorage, Step};
 pub use storage::Storage;

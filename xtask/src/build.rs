@@ -46,6 +46,15 @@ pub fn component_command(toolchain: Toolchain) -> Command {
     cargo
 }
 
+/// The command that builds the tests that run beside the component.
+pub fn test_component_command(toolchain: Toolchain) -> Command {
+    let mut cargo = toolchain.cargo("build");
+    cargo
+        .args(["--release", "--package", "image-proxy-spin-test"])
+        .current_dir(project::root());
+    cargo
+}
+
 /// The command that builds the host.
 ///
 /// It selects the whole workspace, as those of `cargo xtask test` do: the selection decides the features

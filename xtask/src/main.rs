@@ -6,12 +6,14 @@ mod cargo;
 mod data_folder;
 mod host;
 mod import;
+mod installed;
 mod local;
 mod metadata_store;
 mod process;
 mod project;
 mod sample_images;
 mod settings;
+mod spin_test;
 mod test;
 mod up;
 mod wasm_target;
@@ -40,6 +42,7 @@ enum Verb {
     Up(up::Args),
     Import(import::Args),
     Test(test::Args),
+    SpinTest(spin_test::Args),
 }
 
 fn main() -> ExitCode {
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Verb::Up(args) => up::run(&args),
         Verb::Import(args) => import::run(&args),
         Verb::Test(args) => test::run(&args),
+        Verb::SpinTest(args) => spin_test::run(&args),
     };
     outcome.unwrap_or_else(|error| {
         // `{:#}` is the chain of causes on one line, without the backtrace that `Debug` would add.

@@ -11,11 +11,19 @@ use anyhow::Context as _;
 /// # Errors
 /// When it cannot be started, or does not succeed.
 pub fn run(command: &mut Command) -> anyhow::Result<()> {
-    let status = command
-        .status()
-        .with_context(|| format!("cannot start {}", program(command)))?;
+    let status = status(command)?;
     anyhow::ensure!(status.success(), "`{}` failed: {status}", shown(command));
     Ok(())
+}
+
+/// As [`run`], for a program that says itself why it failed.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn status(command: &mut Command) -> anyhow::Result<ExitStatus> {
+    command
+        .status()
+        .with_context(|| format!("cannot start {}", program(command)))
 }
 
 /// As [`run`], but shows the command first: for what nobody asked for and takes its time.

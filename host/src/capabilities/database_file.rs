@@ -37,6 +37,11 @@ impl DatabaseFile {
         }
     }
 
+    /// A database that is kept nowhere, of which every value of this type has its own.
+    pub fn in_memory(prepare: Prepare) -> Self {
+        Self::new(":memory:".into(), prepare)
+    }
+
     /// Where it is, once something uses it.
     pub fn path_in_use(&self) -> Option<&Path> {
         self.database.as_ref().map(|_| self.path.as_path())

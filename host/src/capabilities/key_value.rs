@@ -6,8 +6,9 @@ use anyhow::{Context as _, anyhow};
 use rusqlite::{Connection, OptionalExtension};
 use wasmtime::component::Resource;
 
+pub use super::bindings::fermyon::spin::key_value::HostStore;
 pub use super::bindings::fermyon::spin::key_value::add_to_linker;
-use super::bindings::fermyon::spin::key_value::{Error, Host, HostStore};
+use super::bindings::fermyon::spin::key_value::{Error, Host};
 use super::database_file::{DEFAULT, Database, DatabaseFile, handle};
 use crate::manifest::Component;
 
@@ -50,6 +51,11 @@ impl KeyValue {
         ))
     }
 
+    /// Stores of their own, empty and in memory.
+    pub fn in_memory() -> Self {
+        Self(DatabaseFile::in_memory(prepare))
+    }
+
     /// Where the stores are kept, once something uses them.
     pub fn path_in_use(&self) -> Option<&Path> {
         self.0.path_in_use()
@@ -71,7 +77,7 @@ impl KeyValue {
     pub fn set(&mut self, pair: &Pair) -> anyhow::Result<()> {
         let database = self.0.open()?;
         database
-            .with(|connection| set(connection, pair))
+            .with(|connection| set(connection, &pair.key, pair.value.as_bytes()))
             .map_err(|error| anyhow!("--key-value {}: {error}", pair.key))
     }
 }
@@ -80,11 +86,10 @@ fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {
     connection.execute_batch(SCHEMA)
 }
 
-fn set(connection: &Connection, Pair { key, value }: &Pair) -> rusqlite::Result<()> {
-    let row = (DEFAULT, key, value.as_bytes());
+fn set(connection: &Connection, key: &str, value: &[u8]) -> rusqlite::Result<()> {
     connection.execute(
         "INSERT OR REPLACE INTO spin_key_value VALUES (?, ?, ?)",
-        row,
+        (DEFAULT, key, value),
     )?;
     Ok(())
 }
@@ -92,6 +97,17 @@ fn set(connection: &Connection, Pair { key, value }: &Pair) -> rusqlite::Result<
 /// The stores that one component may open: the default one, or none.
 #[derive(Clone)]
 pub struct Instance(Option<Database>);
+
+impl Instance {
+    /// Sets a key of the default store, whatever its value was.
+    ///
+    /// # Errors
+    /// When the store is not granted or cannot be written; the text says so.
+    pub fn set(&self, key: &str, value: &[u8]) -> Result<(), String> {
+        let database = self.0.as_ref().ok_or("no store is granted")?;
+        database.with(|connection| set(connection, key, value))
+    }
+}
 
 impl Host for Instance {}
 
@@ -153,8 +169,10 @@ mod tests {
     async fn a_pair_of_the_command_line_takes_the_place_of_an_earlier_value() {
         let database = database();
         for argument in ["a=old", "a=b=@c"] {
-            let pair = argument.parse().unwrap();
-            database.with(|connection| set(connection, &pair)).unwrap();
+            let Pair { key, value } = argument.parse().unwrap();
+            database
+                .with(|connection| set(connection, &key, value.as_bytes()))
+                .unwrap();
         }
 
         let mut instance = Instance(Some(database));

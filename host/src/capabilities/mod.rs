@@ -2,7 +2,7 @@
 //! application, made at the start; `grant`, which gives one component its share as the manifest
 //! says; and `Instance`, which is that share within one instance and implements the interface.
 
-mod database_file;
+pub mod database_file;
 pub mod key_value;
 pub mod outbound_http;
 pub mod sqlite;
@@ -10,7 +10,7 @@ pub mod stdio;
 pub mod variables;
 
 /// Spin's own interfaces, from the same `wit/` that the component is built from.
-mod bindings {
+pub mod bindings {
     wasmtime::component::bindgen!({
         path: "../wit",
         world: "spin-imports",

@@ -11,10 +11,9 @@ use rusqlite::{
 };
 use wasmtime::component::Resource;
 
+pub use super::bindings::fermyon::spin::sqlite::HostConnection;
 pub use super::bindings::fermyon::spin::sqlite::add_to_linker;
-use super::bindings::fermyon::spin::sqlite::{
-    Error, Host, HostConnection, QueryResult, RowResult, Value,
-};
+use super::bindings::fermyon::spin::sqlite::{Error, Host, QueryResult, RowResult, Value};
 use super::database_file::{Database, DatabaseFile, handle};
 use crate::manifest::Component;
 
@@ -25,6 +24,11 @@ impl Sqlite {
     /// Databases in `state_dir`, where Spin keeps them too.
     pub fn new(state_dir: &Path) -> Self {
         Self(DatabaseFile::new(state_dir.join("sqlite_db.db"), prepare))
+    }
+
+    /// Databases of their own, empty and in memory.
+    pub fn in_memory() -> Self {
+        Self(DatabaseFile::in_memory(prepare))
     }
 
     /// Where the database is kept, once something uses it.

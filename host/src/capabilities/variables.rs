@@ -41,7 +41,7 @@ impl Variables {
 }
 
 /// One component's variables. It has no `Debug`, since some values are secret.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Instance(Arc<BTreeMap<String, String>>);
 
 impl Host for Instance {

@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use super::programs::PythonPrograms;
-use crate::build;
 use crate::cargo::cargo;
 use crate::wasm_target::Toolchain;
+use crate::{build, spin_test};
 
 /// One step.
 pub struct Step {
@@ -45,7 +45,10 @@ pub fn all(toolchain: Toolchain, filter: Option<&str>, environment: &Environment
     vec![
         step("formatting", Work::Run(formatting())),
         step("lints", Work::Run(lints())),
-        step("lints of the component", lints_of_the_component(toolchain)),
+        step(
+            "lints of the components",
+            lints_of_the_components(toolchain),
+        ),
         step(
             "licences and sources of dependencies",
             Work::RunIfInstalled(
@@ -58,7 +61,12 @@ pub fn all(toolchain: Toolchain, filter: Option<&str>, environment: &Environment
             "build of the component",
             Work::Run(build::component_command(toolchain)),
         ),
+        step(
+            "build of the tests that run beside it",
+            Work::Run(build::test_component_command(toolchain)),
+        ),
         step("build of the host", Work::Run(build::host_command())),
+        step("spin-test", Work::Run(spin_test::command(None))),
         step(
             "black-box tests",
             Work::Run(black_box_tests(filter, environment)),
@@ -88,11 +96,14 @@ fn lints() -> Command {
     cargo
 }
 
-fn lints_of_the_component(toolchain: Toolchain) -> Work {
+fn lints_of_the_components(toolchain: Toolchain) -> Work {
     match toolchain {
         Toolchain::Installed => {
             let mut cargo = with_clippy(toolchain.cargo("build"));
-            cargo.args(["--release", "--package", "image-proxy", "--lib"]);
+            cargo.args(["--release", "--lib"]);
+            for package in ["image-proxy", "image-proxy-spin-test"] {
+                cargo.args(["--package", package]);
+            }
             Work::Run(cargo)
         }
         Toolchain::Debian => Work::Skip("Debian's compiler for wasm comes without clippy"),
@@ -217,9 +228,13 @@ mod tests {
     }
 
     #[test]
-    fn the_component_is_linted_where_clippy_knows_its_target() {
+    fn the_components_are_linted_where_clippy_knows_their_target() {
         let lint = |toolchain| {
-            command_of(&all(toolchain, None, &embedded()), "lints of the component").is_some()
+            command_of(
+                &all(toolchain, None, &embedded()),
+                "lints of the components",
+            )
+            .is_some()
         };
 
         assert!(lint(Toolchain::Installed));

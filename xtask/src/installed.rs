@@ -1,0 +1,65 @@
+//! Finding a program that may be installed.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// The program that the environment variable `variable` names, else the first `name` on `PATH`.
+///
+/// # Errors
+/// When the variable names what is no file.
+pub fn find(name: &str, variable: &str) -> anyhow::Result<Option<PathBuf>> {
+    let named = std::env::var_os(variable);
+    choose(name, variable, named, std::env::var_os("PATH"))
+}
+
+fn choose(
+    name: &str,
+    variable: &str,
+    named: Option<OsString>,
+    path: Option<OsString>,
+) -> anyhow::Result<Option<PathBuf>> {
+    if let Some(named) = named.filter(|named| !named.is_empty()).map(PathBuf::from) {
+        anyhow::ensure!(
+            named.is_file(),
+            "{variable} names {}, which is no file",
+            named.display()
+        );
+        return Ok(Some(named));
+    }
+    Ok(std::env::split_paths(&path.unwrap_or_default())
+        .map(|folder| folder.join(name))
+        .find(|program| program.is_file()))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn it_is_the_one_that_the_variable_names_else_the_first_on_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("spin");
+        std::fs::write(&program, "").unwrap();
+        let path = std::env::join_paths([Path::new("/nowhere"), folder.path()]).unwrap();
+        let choose = |named: Option<&Path>, path: Option<&OsString>| {
+            let named = named.map(|named| named.as_os_str().to_owned());
+            super::choose("spin", "SPIN_BIN", named, path.cloned())
+        };
+
+        assert_eq!(choose(None, Some(&path)).unwrap().as_ref(), Some(&program));
+        assert_eq!(
+            choose(Some(Path::new("")), Some(&path)).unwrap().as_ref(),
+            Some(&program)
+        );
+        assert_eq!(
+            choose(Some(&program), None).unwrap().as_ref(),
+            Some(&program)
+        );
+        assert_eq!(choose(None, None).unwrap(), None);
+        let missing = choose(Some(Path::new("/nowhere/spin")), Some(&path));
+        assert!(missing.unwrap_err().to_string().contains("SPIN_BIN"));
+    }
+}
