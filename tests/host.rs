@@ -197,7 +197,7 @@ values = { max_image_bytes = "7", s3_bucket = "another" }
 
     let app = Launch::on(&storage)
         .variable("max_image_bytes", "5")
-        .providers(providers)
+        .runtime_config(providers)
         .environment("SITE_S3_BUCKET", &storage.bucket)
         .environment("SPIN_VARIABLE_MAX_IMAGE_BYTES", "6")
         .start();

@@ -36,6 +36,27 @@ fn every_requirement_names_tests_and_every_named_test_exists() {
     }
 }
 
+#[test]
+fn every_test_that_the_host_s_page_names_exists() {
+    let page = std::fs::read_to_string(root().join("host/README.md")).unwrap();
+    let tests = tests();
+
+    let named: Vec<_> = page
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|code| code.contains(".rs::"))
+        .collect();
+
+    assert!(named.len() > 20, "only {} are read", named.len());
+    for test in named {
+        assert!(
+            tests.contains(test),
+            "host/README.md names {test}, which does not exist"
+        );
+    }
+}
+
 /// The rows `| FR-NNN | text | tests |`; the tests stand in backticks.
 fn requirements() -> Vec<Requirement> {
     let text = std::fs::read_to_string(root().join(SPECIFICATION)).unwrap();

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use super::database::Database;
 use super::images::TestImage;
 use super::key_value::KeyValue;
+use super::redis::Redis;
 use super::response::{self, Body, Download, Response};
 use super::secrecy::Secrets;
 use super::storage::{Credentials, Storage};
@@ -30,10 +31,11 @@ pub struct Launch {
     folder: TempDir,
     manifest: PathBuf,
     variables: BTreeMap<String, String>,
-    providers: String,
+    runtime_config: String,
     environment: Vec<(String, String)>,
     arguments: Vec<String>,
     store: MetadataStore,
+    redis: Option<Redis>,
     secrets: Secrets,
 }
 
@@ -42,6 +44,7 @@ pub struct App {
     address: String,
     process: Child,
     output: Option<JoinHandle<Vec<String>>>,
+    redis: Option<Redis>,
     state: TempDir,
     store: MetadataStore,
     secrets: Secrets,
@@ -70,10 +73,11 @@ impl Launch {
             variables: variables
                 .map(|(name, value)| (name.into(), value.into()))
                 .into(),
-            providers: String::new(),
+            runtime_config: String::new(),
             environment: Vec::new(),
             arguments: Vec::new(),
             store: MetadataStore::Sqlite,
+            redis: None,
             secrets,
         }
     }
@@ -92,8 +96,20 @@ impl Launch {
         self.store = store;
         match store {
             MetadataStore::Sqlite => self,
-            MetadataStore::KeyValue => self.variable("metadata_store", "key-value"),
+            MetadataStore::KeyValue => self
+                .on_redis_if_any()
+                .variable("metadata_store", "key-value"),
         }
+    }
+
+    fn on_redis_if_any(mut self) -> Self {
+        self.redis = Redis::start(self.folder.path());
+        if let Some(redis) = &self.redis {
+            let url = redis.url();
+            let table = format!("[key_value_store.default]\ntype = \"redis\"\nurl = \"{url}\"\n");
+            self.runtime_config.push_str(&table);
+        }
+        self
     }
 
     /// Without a variable that has a value by default.
@@ -102,9 +118,9 @@ impl Launch {
         self
     }
 
-    /// With these `[[variables_provider]]` tables in front of the runtime configuration.
-    pub fn providers(mut self, tables: &str) -> Self {
-        self.providers = tables.into();
+    /// With these tables in front of the runtime configuration.
+    pub fn runtime_config(mut self, tables: &str) -> Self {
+        self.runtime_config.push_str(tables);
         self
     }
 
@@ -149,6 +165,7 @@ impl Launch {
             address,
             process,
             output: Some(output),
+            redis: self.redis,
             state: self.folder,
             store: self.store,
             secrets: self.secrets,
@@ -164,7 +181,7 @@ impl Launch {
     /// With another listening address than a free one.
     pub fn command_listening(&self, listen: &str) -> Command {
         let runtime_config = self.folder.path().join("runtime-config.toml");
-        std::fs::write(&runtime_config, self.runtime_config()).unwrap();
+        std::fs::write(&runtime_config, self.whole_runtime_config()).unwrap();
         self.prepare_store();
         let mut command = Command::new(host::program());
         command
@@ -193,14 +210,14 @@ impl Launch {
         std::fs::create_dir_all(folder.join("state")).unwrap();
         match self.store {
             MetadataStore::Sqlite => drop(Database::create(folder)),
-            MetadataStore::KeyValue => drop(KeyValue::create(folder)),
+            MetadataStore::KeyValue => drop(KeyValue::open(folder, self.redis.as_ref())),
         }
     }
 
-    fn runtime_config(&self) -> String {
+    fn whole_runtime_config(&self) -> String {
         let mut text = format!(
             "{}\n[[variables_provider]]\ntype = \"static\"\n[variables_provider.values]\n",
-            self.providers
+            self.runtime_config
         );
         for (name, value) in &self.variables {
             writeln!(text, "{name} = {}", toml::Value::from(value.as_str())).unwrap();
@@ -231,8 +248,13 @@ impl App {
     }
 
     /// The key-value store, where records are in there.
-    pub fn key_value(&self) -> KeyValue {
-        KeyValue::open(self.state.path())
+    pub fn key_value(&self) -> KeyValue<'_> {
+        KeyValue::open(self.state.path(), self.redis.as_ref())
+    }
+
+    /// The Redis server of the key-value store, where it is in one.
+    pub fn redis(&mut self) -> &mut Option<Redis> {
+        &mut self.redis
     }
 
     /// Writes an image's record.

@@ -29,6 +29,15 @@ fn existing(program: PathBuf) -> PathBuf {
     program
 }
 
+/// Says why a test does not apply to this repository's host, where that is what runs.
+pub fn is_embedded_without(reason: &str) -> bool {
+    let is_embedded = std::env::var_os("SPIN_BIN").is_none();
+    if is_embedded {
+        say(&format!("skipped on the embedded host: {reason}"));
+    }
+    is_embedded
+}
+
 /// Says why a test does not apply to a real Spin, where that is what runs.
 pub fn is_spin_without(reason: &str) -> bool {
     let is_spin = std::env::var_os("SPIN_BIN").is_some();

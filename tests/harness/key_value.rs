@@ -5,37 +5,42 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::images::TestImage;
+use super::redis::Redis;
 
-/// An open `sqlite_key_value.db`, where Spin keeps the store `default`.
-pub struct KeyValue(Connection);
+/// Spin's own schema.
+const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS spin_key_value (
+    store TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (store, key))";
 
-impl KeyValue {
-    /// Spin's own schema.
-    pub fn create(folder: &Path) -> Self {
-        let store = Self::open(folder);
-        let schema = "CREATE TABLE spin_key_value (
-            store TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (store, key))";
-        store.0.execute_batch(schema).unwrap();
-        store
-    }
+/// The store `default`.
+pub enum KeyValue<'a> {
+    /// An open `sqlite_key_value.db`, where Spin keeps it unless told otherwise.
+    File(Connection),
+    /// Where the runtime configuration says so.
+    Redis(&'a Redis),
+}
 
-    /// As it is.
-    pub fn open(folder: &Path) -> Self {
-        let path = folder.join("state/sqlite_key_value.db");
-        let connection = Connection::open(path).unwrap();
+impl<'a> KeyValue<'a> {
+    /// The one in Redis, else the one in `folder`, made where it is not there.
+    pub fn open(folder: &Path, redis: Option<&'a Redis>) -> Self {
+        if let Some(redis) = redis {
+            return Self::Redis(redis);
+        }
+        let connection = Connection::open(folder.join("state/sqlite_key_value.db")).unwrap();
         connection.busy_timeout(super::PATIENCE).unwrap();
-        Self(connection)
+        connection.execute_batch(SCHEMA).unwrap();
+        Self::File(connection)
     }
 
     /// Any value under an image's key.
     pub fn set(&self, image: &TestImage, value: &[u8]) {
         let key = format!("image:{}", image.id.as_hyphenated());
-        self.0
-            .execute(
-                "INSERT INTO spin_key_value VALUES ('default', ?, ?)",
-                (key, value),
-            )
-            .unwrap();
+        match self {
+            Self::File(connection) => {
+                let insert = "INSERT INTO spin_key_value VALUES ('default', ?, ?)";
+                connection.execute(insert, (key, value)).unwrap();
+            }
+            Self::Redis(redis) => redis.set(&key, value),
+        }
     }
 
     /// The record of an image.

@@ -5,6 +5,7 @@ pub mod database;
 pub mod host;
 pub mod images;
 pub mod key_value;
+pub mod redis;
 pub mod response;
 pub mod scripted_storage;
 pub mod secrecy;

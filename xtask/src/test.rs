@@ -25,6 +25,7 @@ Examples:
   cargo xtask test
   cargo xtask test --all
   cargo xtask test --host spin         with the Spin on PATH, or the one that SPIN_BIN names
+  cargo xtask test --host spin --redis with key-value records on a Redis server instead of in a file
   cargo xtask test storage_failures    of the black-box tests, only those of this name")]
 pub struct Args {
     /// Also run what needs more than the Rust toolchain: curl, wget, Python
@@ -35,12 +36,20 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t = Kind::Embedded)]
     host: Kind,
 
+    /// Keep key-value records on a Redis server, which only Spin can; each test starts its own
+    #[arg(long)]
+    redis: bool,
+
     /// Run only the black-box tests whose name contains this; every other step runs as ever
     filter: Option<String>,
 }
 
 /// Runs the steps in order, up to the first that fails.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    anyhow::ensure!(
+        !args.redis || args.host == Kind::Spin,
+        "--redis needs --host spin: the embedded host keeps key-value records in a file"
+    );
     let toolchain = wasm_target::ensure()?;
     let programs = if args.all {
         println!("\n== programs that the tests use");
@@ -51,6 +60,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let environment = Environment {
         host: args.host.program()?,
         is_spin: args.host == Kind::Spin,
+        redis: args.redis.then(programs::ensure_redis).transpose()?,
         programs,
     };
     let mut summary = Summary::default();

@@ -30,6 +30,17 @@ pub fn ensure_all() -> anyhow::Result<PythonPrograms> {
     ensure_python_programs()
 }
 
+/// Makes sure of a Redis server, and tells its name.
+///
+/// # Errors
+/// What to install, where that cannot be done from here.
+pub fn ensure_redis() -> anyhow::Result<&'static str> {
+    let server = "redis-server";
+    let is_there = || process::succeeds(Command::new(server).arg("--version"));
+    ensure_by_apt(server, server, is_there)?;
+    Ok(server)
+}
+
 fn ensure_by_apt(program: &str, package: &str, is_there: impl Fn() -> bool) -> anyhow::Result<()> {
     if !is_there() && apt::is_possible() {
         apt::install(&[package])?;

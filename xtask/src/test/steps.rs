@@ -35,6 +35,8 @@ pub struct Environment {
     pub host: PathBuf,
     /// Whether that is a real Spin.
     pub is_spin: bool,
+    /// The Redis server that keeps key-value records, if one does.
+    pub redis: Option<&'static str>,
     /// What they use if they may.
     pub programs: Option<PythonPrograms>,
 }
@@ -146,6 +148,9 @@ fn black_box_tests(filter: Option<&str>, environment: &Environment) -> Command {
         "--test",
         "blackbox",
     ]);
+    if let Some(redis) = environment.redis {
+        cargo.env("REDIS_SERVER", redis);
+    }
     if let Some(programs) = &environment.programs {
         cargo
             .env("SCHEMATHESIS", &programs.schemathesis)
@@ -178,6 +183,7 @@ mod tests {
         Environment {
             host: "host".into(),
             is_spin: false,
+            redis: None,
             programs: None,
         }
     }
@@ -197,6 +203,23 @@ mod tests {
                 command.is_some_and(|command| command.contains(variable)),
                 "{variable}"
             );
+        }
+    }
+
+    #[test]
+    fn a_redis_server_reaches_the_black_box_tests_where_it_is_asked_for() {
+        for redis in [None, Some("redis-server")] {
+            let environment = Environment {
+                redis,
+                ..embedded()
+            };
+            let steps = all(Toolchain::Installed, None, &environment);
+
+            let command = command_of(&steps, "black-box tests").map(shown);
+
+            let is_told =
+                command.is_some_and(|command| command.contains("REDIS_SERVER=redis-server"));
+            assert_eq!(is_told, redis.is_some());
         }
     }
 

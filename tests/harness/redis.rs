@@ -1,0 +1,59 @@
+//! A Redis server for one app's records, where Spin keeps its key-value store in one.
+
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use super::wait_for;
+
+/// A server that runs; it ends with its owner.
+pub struct Redis {
+    port: u16,
+    process: Child,
+}
+
+impl Redis {
+    /// The server that `REDIS_SERVER` names, if it does, with an empty store; its files in `folder`.
+    pub fn start(folder: &Path) -> Option<Self> {
+        let program = std::env::var_os("REDIS_SERVER")?;
+        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = free.local_addr().unwrap().port();
+        drop(free);
+        let process = Command::new(program)
+            .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
+            .args(["--save", ""])
+            .arg("--dir")
+            .arg(folder)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        wait_for("Redis", || TcpStream::connect(("127.0.0.1", port)).ok());
+        Some(Self { port, process })
+    }
+
+    /// Where it is, for Spin's runtime configuration.
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Sets a key.
+    pub fn set(&self, key: &str, value: &[u8]) {
+        let mut client = Command::new("redis-cli")
+            .args(["-p", &self.port.to_string(), "-x", "SET", key])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        client.stdin.take().unwrap().write_all(value).unwrap();
+        let output = client.wait_with_output().unwrap();
+        assert_eq!(output.stdout, b"OK\n", "redis-cli: {}", output.status);
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
