@@ -6,7 +6,7 @@ use rusqlite::types::Null;
 use crate::harness::app::{Launch, MetadataStore};
 use crate::harness::database::Database;
 use crate::harness::host::is_embedded_without;
-use crate::harness::{App, Storage, TestImage, on_each_store, say};
+use crate::harness::{App, Storage, TestImage, on_each_store};
 
 #[test]
 fn a_record_written_while_the_app_runs_is_found() {
@@ -183,28 +183,6 @@ fn a_key_value_store_that_the_manifest_does_not_grant_is_a_metadata_error() {
         .assert_metadata_error();
 
     assert!(app.cause().contains("key_value_stores"), "{}", app.cause());
-}
-
-#[test]
-fn a_redis_server_that_is_gone_is_a_metadata_error_and_the_log_says_so() {
-    let storage = Storage::start();
-    let mut app = Launch::on(&storage)
-        .records_in(MetadataStore::KeyValue)
-        .start();
-    let image = TestImage::of_size(1000);
-    app.import(&storage, &image);
-    if app.redis().is_none() {
-        return say(
-            "skipped: the key-value store is in a file (REDIS_SERVER names no Redis server)",
-        );
-    }
-    assert_eq!(app.get(&image.path()).bytes(), image.bytes);
-
-    *app.redis() = None;
-
-    app.get(&image.path()).assert_metadata_error();
-    let cause = app.log(2)[1]["cause"].to_string();
-    assert!(cause.contains("cannot read the metadata store"), "{cause}");
 }
 
 #[test]

@@ -252,11 +252,6 @@ impl App {
         KeyValue::open(self.state.path(), self.redis.as_ref())
     }
 
-    /// The Redis server of the key-value store, where it is in one.
-    pub fn redis(&mut self) -> &mut Option<Redis> {
-        &mut self.redis
-    }
-
     /// Writes an image's record.
     pub fn record(&self, image: &TestImage) {
         match self.store {
