@@ -79,6 +79,9 @@ pub(super) fn signing_error(error: impl std::error::Error) -> StorageError {
 }
 
 #[cfg(test)]
+mod botocore;
+
+#[cfg(test)]
 mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
@@ -171,6 +174,23 @@ mod tests {
         assert_eq!(
             signature(&headers),
             "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41"
+        );
+    }
+
+    #[test]
+    fn a_query_which_the_component_never_sends_is_signed_as_in_aws_s_published_listing_example() {
+        let headers = sign(
+            &aws_example(),
+            &Method::GET,
+            "https://examplebucket.s3.amazonaws.com/?max-keys=2&prefix=J",
+            None,
+            example_time(),
+        )
+        .unwrap();
+
+        assert_eq!(
+            signature(&headers),
+            "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7"
         );
     }
 

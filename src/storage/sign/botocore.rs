@@ -1,0 +1,130 @@
+//! The requests of `botocore.json`, which AWS's SDK for Python has addressed and signed
+//! (`botocore.py` makes them anew and says how).
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use http::Method;
+use serde::Deserialize;
+
+use crate::config::{Config, StorageConfig};
+use crate::error::{StorageError, TransportError};
+use crate::image::{ByteRange, StorageKey};
+use crate::storage::StorageBackend;
+use crate::storage::s3::S3Storage;
+use crate::storage::transport::{StorageRequest, StorageResponse, Transport};
+
+#[derive(Deserialize)]
+struct Signed {
+    deployments: Vec<BTreeMap<String, String>>,
+    requests: Vec<Request>,
+}
+
+#[derive(Deserialize)]
+struct Request {
+    deployment: usize,
+    method: String,
+    key: String,
+    range: Option<(u64, u64)>,
+    milliseconds: u64,
+    path: String,
+    headers: BTreeMap<String, String>,
+}
+
+/// What a request looks like on the wire: method, path, and fields with `host`.
+type Sent = (Method, String, BTreeMap<String, String>);
+
+/// Keeps what it is given and answers nothing.
+struct Outbox<'a> {
+    config: &'a StorageConfig,
+    time: SystemTime,
+    sent: RefCell<Vec<Sent>>,
+}
+
+impl Transport for &Outbox<'_> {
+    type Body = ();
+
+    fn send(&self, request: &StorageRequest) -> Result<StorageResponse<()>, TransportError> {
+        let host = ("host", self.config.endpoint.authority.as_str());
+        let fields = request
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.to_str().unwrap()));
+        let mut headers = BTreeMap::new();
+        for (name, value) in fields.chain([host]) {
+            let earlier = headers.insert(name.to_owned(), value.to_owned());
+            assert_eq!(earlier, None, "{name} is sent twice");
+        }
+        let sent = (request.method.clone(), request.path.clone(), headers);
+        self.sent.borrow_mut().push(sent);
+        Err(TransportError::Denied("nothing is sent".into()))
+    }
+
+    fn read_error_document(&self, (): ()) -> String {
+        unreachable!("there is no answer")
+    }
+
+    fn now(&self) -> SystemTime {
+        self.time
+    }
+
+    fn pause_below(&self, _: Duration) {
+        unreachable!("a refusal is final")
+    }
+}
+
+/// Asks for the request's object as a deployment with its settings does.
+fn ask(config: &StorageConfig, request: &Request) -> Vec<Sent> {
+    let key = StorageKey::parse(request.key.clone()).unwrap();
+    let outbox = Outbox {
+        config,
+        time: UNIX_EPOCH + Duration::from_millis(request.milliseconds),
+        sent: RefCell::default(),
+    };
+    let storage = S3Storage::new(config, &outbox);
+
+    let outcome = match (request.method.as_str(), request.range) {
+        ("GET", None) => storage.get(&key, 1, None),
+        ("GET", Some((first, last))) => {
+            let range = ByteRange::new(first, last, last + 1).unwrap();
+            storage.get(&key, last + 1, Some(range))
+        }
+        ("HEAD", None) => storage.head(&key, 1),
+        other => panic!("the component does not ask {other:?}"),
+    };
+
+    assert!(
+        matches!(outcome, Err(StorageError::Transport { .. })),
+        "{outcome:?}"
+    );
+    outbox.sent.into_inner()
+}
+
+#[test]
+fn five_hundred_requests_are_sent_and_signed_as_botocore_does_it() {
+    let signed: Signed = serde_json::from_str(include_str!("botocore.json")).unwrap();
+    let configs: Vec<_> = signed
+        .deployments
+        .iter()
+        .map(|variables| {
+            let variables: Vec<_> = variables
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str()))
+                .collect();
+            Config::example(&variables).storage
+        })
+        .collect();
+
+    assert_eq!(signed.requests.len(), 500);
+    for request in &signed.requests {
+        let sent = ask(&configs[request.deployment], request);
+
+        let expected = (
+            request.method.parse().unwrap(),
+            request.path.clone(),
+            request.headers.clone(),
+        );
+        assert_eq!(sent, [expected], "{:?}", request.key);
+    }
+}
