@@ -25,4 +25,5 @@ mod serving;
 mod specification;
 mod spin_test;
 mod storage_failures;
+mod storage_servers;
 mod up;

@@ -53,7 +53,11 @@ pub struct App {
 impl Launch {
     /// An app on this storage.
     pub fn on(storage: &Storage) -> Self {
-        Self::new(&storage.endpoint(), &storage.bucket, &storage.credentials)
+        let launch = Self::new(&storage.endpoint(), &storage.bucket, &storage.credentials);
+        match &*storage.region {
+            "us-east-1" => launch,
+            region => launch.variable("s3_region", region),
+        }
     }
 
     /// An app on whatever answers at `endpoint`.

@@ -46,11 +46,15 @@ impl TestImage {
 
     /// SHA-256 in hex.
     pub fn hash(&self) -> String {
-        let digest = Sha256::digest(&self.bytes);
-        digest
-            .iter()
-            .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+        hex(&Sha256::digest(&self.bytes))
     }
+}
+
+/// Two digits a byte.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 /// A xorshift sequence that begins with the id.

@@ -5,10 +5,13 @@ pub mod database;
 pub mod host;
 pub mod images;
 pub mod key_value;
+pub mod real_server;
 pub mod redis;
+pub mod relay;
 pub mod response;
 pub mod scripted_storage;
 pub mod secrecy;
+pub mod seen;
 pub mod storage;
 
 use std::io::Write;

@@ -12,6 +12,9 @@ use uuid::Uuid;
 
 pub use image_proxy_embedded_storage::Credentials;
 
+use super::real_server::RealServer;
+use super::relay::Relay;
+
 /// Runs every storage of the suite.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 
@@ -20,19 +23,47 @@ const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0)
 /// How long the client's own signatures last.
 const SIGNED_FOR: Duration = Duration::from_mins(1);
 
-/// A server with one bucket.
+/// A bucket of the test's own, on a server that `cargo xtask test --storage` chose.
 pub struct Storage {
     pub bucket: String,
     pub credentials: Credentials,
-    server: EmbeddedStorage,
+    pub region: String,
+    server: Server,
     /// Serves the same bucket under an address of its own.
     virtual_hosted: Option<EmbeddedStorage>,
     folder: TempDir,
 }
 
+enum Server {
+    /// One of the test's own.
+    Embedded(EmbeddedStorage),
+    /// One for all tests, and the app's way to it.
+    Real(RealServer, Relay),
+}
+
 impl Storage {
     /// `/bucket/key`
     pub fn start() -> Self {
+        match RealServer::of_this_run() {
+            Some(server) => Self::on(server),
+            None => Self::embedded(),
+        }
+    }
+
+    fn on(server: RealServer) -> Self {
+        let relay = Relay::start(server.authority());
+        Self {
+            bucket: format!("bucket-{}", Uuid::new_v4().simple()),
+            credentials: server.credentials.clone(),
+            region: server.region.clone(),
+            server: Server::Real(server, relay),
+            virtual_hosted: None,
+            folder: tempfile::tempdir().unwrap(),
+        }
+        .with_its_bucket()
+    }
+
+    fn embedded() -> Self {
         let unique = Uuid::new_v4().simple().to_string();
         let credentials = Credentials {
             access_key_id: format!("key{unique}"),
@@ -40,21 +71,26 @@ impl Storage {
         };
         let folder = tempfile::tempdir().unwrap();
         let server = EmbeddedStorage::start(ANY_PORT, folder.path(), &credentials);
-        let storage = Self {
+        Self {
             bucket: format!("bucket-{unique}"),
-            server: RUNTIME.block_on(server).unwrap(),
+            server: Server::Embedded(RUNTIME.block_on(server).unwrap()),
             credentials,
+            region: "us-east-1".into(),
             virtual_hosted: None,
             folder,
-        };
-        let (bucket, key) = storage.as_client();
-        send_put(&bucket.create_bucket(&key).sign(SIGNED_FOR), &[]);
-        storage
+        }
+        .with_its_bucket()
     }
 
-    /// `/key`: the server's address stands for the bucket.
+    fn with_its_bucket(self) -> Self {
+        let (bucket, key) = self.as_client();
+        send_put(&bucket.create_bucket(&key).sign(SIGNED_FOR), &[]);
+        self
+    }
+
+    /// `/key`: the address of an embedded server stands for the bucket.
     pub fn start_virtual_hosted() -> Self {
-        let mut storage = Self::start();
+        let mut storage = Self::embedded();
         let (root, key, bucket) = (storage.folder.path(), &storage.credentials, &storage.bucket);
         let server = EmbeddedStorage::start_virtual_hosted(ANY_PORT, root, key, bucket);
         storage.virtual_hosted = Some(RUNTIME.block_on(server).unwrap());
@@ -63,7 +99,26 @@ impl Storage {
 
     /// Origin that the app is told.
     pub fn endpoint(&self) -> String {
-        self.serving().endpoint()
+        match (&self.virtual_hosted, &self.server) {
+            (Some(server), _) | (None, Server::Embedded(server)) => server.endpoint(),
+            (None, Server::Real(_, relay)) => relay.endpoint(),
+        }
+    }
+
+    /// What runs it, as `cargo xtask test --storage` names it.
+    pub fn server_name(&self) -> &str {
+        match &self.server {
+            Server::Embedded(_) => "embedded",
+            Server::Real(server, _) => &server.name,
+        }
+    }
+
+    /// Origin for clients of the test's own, whose requests are not counted.
+    pub fn direct_endpoint(&self) -> String {
+        match &self.server {
+            Server::Embedded(server) => server.endpoint(),
+            Server::Real(server, _) => server.endpoint.clone(),
+        }
     }
 
     /// Uploads an object.
@@ -87,23 +142,26 @@ impl Storage {
 
     /// The requests that fetch objects, in order.
     pub fn object_requests(&self) -> Vec<SeenRequest> {
-        let mut requests = self.serving().requests();
+        let mut requests = match (&self.virtual_hosted, &self.server) {
+            (Some(server), _) | (None, Server::Embedded(server)) => server.requests(),
+            (None, Server::Real(_, relay)) => relay.requests(),
+        };
         requests.retain(|request| request.method != http::Method::PUT);
         requests
     }
 
-    /// Ends the server and its connections.
+    /// Ends the server, or the way to it, and its connections.
     pub fn stop(self) {
-        RUNTIME.block_on(self.server.stop());
-    }
-
-    fn serving(&self) -> &EmbeddedStorage {
-        self.virtual_hosted.as_ref().unwrap_or(&self.server)
+        match self.server {
+            Server::Embedded(server) => RUNTIME.block_on(server.stop()),
+            Server::Real(_, relay) => relay.stop(),
+        }
     }
 
     fn as_client(&self) -> (Bucket, rusty_s3::Credentials) {
-        let endpoint = self.server.endpoint().parse().unwrap();
-        let bucket = Bucket::new(endpoint, UrlStyle::Path, self.bucket.clone(), "us-east-1");
+        let endpoint = self.direct_endpoint().parse().unwrap();
+        let (name, region) = (self.bucket.clone(), self.region.clone());
+        let bucket = Bucket::new(endpoint, UrlStyle::Path, name, region);
         let Credentials {
             access_key_id,
             secret_access_key,

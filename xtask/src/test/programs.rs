@@ -14,7 +14,9 @@ const CLIENTS: [&str; 2] = ["curl", "wget"];
 pub struct PythonPrograms {
     /// Holds the `OpenAPI` document against the running application.
     pub schemathesis: PathBuf,
-    /// The interpreter that the checks of `deploy/` run on.
+    /// The program of `SeaweedFS`, a storage server.
+    pub seaweedfs: PathBuf,
+    /// The interpreter that the checks of `deploy/` run on, and `boto3`.
     pub python: PathBuf,
 }
 
@@ -52,7 +54,11 @@ fn ensure_by_apt(program: &str, package: &str, is_there: impl Fn() -> bool) -> a
     Ok(())
 }
 
-fn ensure_python_programs() -> anyhow::Result<PythonPrograms> {
+/// Makes sure of Python's programs, and tells where they are.
+///
+/// # Errors
+/// What to install, where that cannot be done from here.
+pub fn ensure_python_programs() -> anyhow::Result<PythonPrograms> {
     let requirements = project::root().join("tests/requirements.txt");
     let wanted = pinned(&requirements)?;
     let environment = project::root().join("target/venv");
@@ -66,6 +72,7 @@ fn ensure_python_programs() -> anyhow::Result<PythonPrograms> {
     let bin = environment.join("bin");
     Ok(PythonPrograms {
         schemathesis: bin.join("schemathesis"),
+        seaweedfs: bin.join("weed"),
         python: bin.join("python3"),
     })
 }

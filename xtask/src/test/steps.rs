@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use super::programs::PythonPrograms;
+use super::storage::Server;
 use crate::cargo::cargo;
 use crate::wasm_target::Toolchain;
 use crate::{build, spin_test};
@@ -25,8 +26,20 @@ pub enum Work {
     Run(Command),
     /// As `Run`, but where its program is not installed, says this instead.
     RunIfInstalled(Command, &'static str),
+    /// As `Run`, with the tests told of this server, which runs for as long as they do.
+    RunOn(Server, Command),
     /// Nothing, for this reason.
-    Skip(&'static str),
+    Skip(String),
+}
+
+/// A storage for the black-box tests.
+pub enum Ready {
+    /// Each test starts its own.
+    InEachTest,
+    /// All share this server.
+    Server(Server),
+    /// It cannot be had, for this reason.
+    Missing(String),
 }
 
 /// What the black-box tests run in.
@@ -39,12 +52,27 @@ pub struct Environment {
     pub redis: Option<&'static str>,
     /// What they use if they may.
     pub programs: Option<PythonPrograms>,
+    /// The storage that they run on, one after the other.
+    pub storage: Vec<Ready>,
 }
+
+/// The black-box tests that a real storage server decides about.
+const STORAGE_TESTS: [&str; 6] = [
+    "clients::",
+    "head_and_options::",
+    "ranges::",
+    "serving::",
+    STORAGE_SERVERS,
+    "storage_failures::",
+];
+
+/// Those of them that need not see what the app asks of the server.
+const STORAGE_SERVERS: &str = "storage_servers::";
 
 /// All steps; `filter` selects black-box tests, `environment` is what they run in.
 pub fn all(toolchain: Toolchain, filter: Option<&str>, environment: &Environment) -> Vec<Step> {
     let step = |heading, work| Step { heading, work };
-    vec![
+    let mut steps = vec![
         step("formatting", Work::Run(formatting())),
         step("lints", Work::Run(lints())),
         step(
@@ -69,11 +97,32 @@ pub fn all(toolchain: Toolchain, filter: Option<&str>, environment: &Environment
         ),
         step("build of the host", Work::Run(build::host_command())),
         step("spin-test", Work::Run(spin_test::command(None))),
-        step(
-            "black-box tests",
-            Work::Run(black_box_tests(filter, environment)),
-        ),
-    ]
+    ];
+    for storage in &environment.storage {
+        let (heading, work) = black_box_step(storage, filter, environment);
+        steps.push(step(heading, work));
+    }
+    steps
+}
+
+fn black_box_step(
+    storage: &Ready,
+    filter: Option<&str>,
+    environment: &Environment,
+) -> (&'static str, Work) {
+    let tests = |names: &[&str]| black_box_tests(names, environment);
+    match (storage, filter) {
+        (Ready::InEachTest, _) => ("black-box tests", Work::Run(tests(filter.as_slice()))),
+        (Ready::Server(server), _) => {
+            let names = match filter {
+                Some(filter) => &[filter][..],
+                None if server.can_be_observed() => &STORAGE_TESTS,
+                None => &[STORAGE_SERVERS],
+            };
+            (server.heading(), Work::RunOn(server.clone(), tests(names)))
+        }
+        (Ready::Missing(reason), _) => ("storage tests", Work::Skip(reason.clone())),
+    }
 }
 
 fn formatting() -> Command {
@@ -108,7 +157,7 @@ fn lints_of_the_components(toolchain: Toolchain) -> Work {
             }
             Work::Run(cargo)
         }
-        Toolchain::Debian => Work::Skip("Debian's compiler for wasm comes without clippy"),
+        Toolchain::Debian => Work::Skip("Debian's compiler for wasm comes without clippy".into()),
     }
 }
 
@@ -134,7 +183,7 @@ fn unit_tests() -> Command {
     cargo
 }
 
-fn black_box_tests(filter: Option<&str>, environment: &Environment) -> Command {
+fn black_box_tests(names: &[&str], environment: &Environment) -> Command {
     let mut cargo = cargo();
     let host = if environment.is_spin {
         "SPIN_BIN"
@@ -156,8 +205,8 @@ fn black_box_tests(filter: Option<&str>, environment: &Environment) -> Command {
             .env("SCHEMATHESIS", &programs.schemathesis)
             .env("DEPLOY_PYTHON", &programs.python);
     }
-    if let Some(filter) = filter {
-        cargo.args(["--", filter]);
+    if !names.is_empty() {
+        cargo.arg("--").args(names);
     }
     cargo
 }
@@ -174,7 +223,9 @@ mod tests {
             .iter()
             .find(|step| step.heading == heading)
             .and_then(|step| match &step.work {
-                Work::Run(command) | Work::RunIfInstalled(command, _) => Some(command),
+                Work::Run(command) | Work::RunIfInstalled(command, _) | Work::RunOn(_, command) => {
+                    Some(command)
+                }
                 Work::Skip(_) => None,
             })
     }
@@ -185,6 +236,7 @@ mod tests {
             is_spin: false,
             redis: None,
             programs: None,
+            storage: vec![Ready::InEachTest],
         }
     }
 
@@ -235,6 +287,44 @@ mod tests {
     }
 
     #[test]
+    fn a_storage_server_has_a_step_of_its_own_with_the_tests_that_it_decides_about() {
+        let url = |url: &str| Ready::Server(Server::Url(url.into()));
+        for (storage, heading, expected) in [
+            (Ready::InEachTest, "black-box tests", "--test blackbox"),
+            (
+                Ready::Server(Server::Minio("minio".into())),
+                "storage tests on MinIO",
+                "serving:: storage_servers:: storage_failures::",
+            ),
+            (
+                Ready::Server(Server::Seaweedfs("weed".into())),
+                "storage tests on SeaweedFS",
+                "serving:: storage_servers:: storage_failures::",
+            ),
+            (
+                url("http://127.0.0.1:9000"),
+                "storage tests on the storage that --storage names",
+                "serving:: storage_servers:: storage_failures::",
+            ),
+            (
+                url("https://s3.example"),
+                "storage tests on the storage that --storage names",
+                "--test blackbox -- storage_servers::",
+            ),
+        ] {
+            let environment = Environment {
+                storage: vec![storage],
+                ..embedded()
+            };
+
+            let steps = all(Toolchain::Installed, None, &environment);
+
+            let command = command_of(&steps, heading).map(shown).unwrap_or_default();
+            assert!(command.ends_with(expected), "{heading}: {command}");
+        }
+    }
+
+    #[test]
     fn a_filter_reaches_the_black_box_tests_alone() {
         let steps = all(Toolchain::Installed, Some("ranges"), &embedded());
 
@@ -268,6 +358,7 @@ mod tests {
     fn pythons_programs_reach_the_black_box_tests_where_there_are_any() {
         let programs = PythonPrograms {
             schemathesis: "venv/bin/schemathesis".into(),
+            seaweedfs: "venv/bin/weed".into(),
             python: "venv/bin/python3".into(),
         };
 

@@ -1,0 +1,229 @@
+//! What a storage server decides: keys, refusals, lengths. Run on each by `cargo xtask test --storage`.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use crate::harness::app::Launch;
+use crate::harness::images::hex;
+use crate::harness::seen::{self, Rows};
+use crate::harness::storage::Credentials;
+use crate::harness::{App, Storage, TestImage, root, say};
+
+/// What keys may hold that a path, a URL or a file system treats in its own way. The number in front
+/// keeps them apart, where it may stand there.
+fn keys() -> Vec<(&'static str, String)> {
+    let longest = format!("22/{}", "ä/".repeat(340) + "x");
+    assert_eq!(longest.len(), 1024);
+    vec![
+        ("a space, and several", "01/a b  c.png".into()),
+        ("`+`", "02/a+b.png".into()),
+        ("`%`", "03/100%.png".into()),
+        ("`%2F` as text", "04/a%2Fb.png".into()),
+        ("`%zz`, no encoding of anything", "05/%zz.png".into()),
+        ("`#`", "06/a#b.png".into()),
+        ("`?`", "07/a?b=c.png".into()),
+        ("`&` and `=`", "08/a&b=c.png".into()),
+        ("`@`, `:`, `,`, `;`", "09/a@b:c,d;e.png".into()),
+        ("parentheses and `!`", "10/a (1)!.png".into()),
+        ("quotes", "11/'a' \"b\" `c`.png".into()),
+        ("a backslash", "12/a\\b.png".into()),
+        ("`~`, `*`, `$`", "13/~a*b$.png".into()),
+        (
+            "`<`, `>`, `{`, `}`, `[`, `]`, `^`",
+            "14/<a>{b}[c]^.png".into(),
+        ),
+        ("two slashes in a row", "15//a.png".into()),
+        ("a leading slash", "/16/a.png".into()),
+        ("a trailing slash", "17/a.png/".into()),
+        ("dots within segments", "18/..a/b../c...d/.e".into()),
+        ("no directory", "19.png".into()),
+        ("a space at each end", " 20/a.png ".into()),
+        (
+            "as long as can be, in ASCII",
+            format!("21/{}", "a/".repeat(510) + "x"),
+        ),
+        ("as long as can be, beyond ASCII", longest),
+        ("a segment of 255 bytes", format!("23/{}", "a".repeat(255))),
+        ("a segment of 256 bytes", format!("24/{}", "a".repeat(256))),
+        ("Cyrillic", "25/Фотография.png".into()),
+        ("Hebrew", "26/תמונה ראשונה.png".into()),
+        (
+            "Japanese, with a full-width space",
+            "27/写真\u{3000}集.png".into(),
+        ),
+        ("a combining mark", "28/e\u{301}.png".into()),
+        ("the same, precomposed", "28/\u{e9}.png".into()),
+        ("an emoji of several code points", "29/👩‍👩‍👧‍👦.png".into()),
+        ("upper and lower case", "30/A.PNG".into()),
+        ("the same, in lower case", "30/a.png".into()),
+    ]
+}
+
+#[test]
+fn every_key_that_a_server_takes_is_served_byte_for_byte() {
+    let Some(python) = python_with_boto3() else {
+        return;
+    };
+    let storage = Storage::start();
+    let app = App::start(&storage);
+    let images: Vec<_> = keys()
+        .into_iter()
+        .map(|(case, key)| (case, TestImage::of_size(1000).with_key(&key)))
+        .collect();
+
+    let answers = upload(&python, &storage, images.iter().map(|(_, image)| image));
+
+    let mut rows = Rows::new();
+    for ((case, image), refusal) in images.iter().zip(answers) {
+        let seen = if let Some(words) = refusal {
+            format!("refused: {words}")
+        } else {
+            app.record(image);
+            serves(&app, image)
+        };
+        rows.push(((*case).to_owned(), seen));
+    }
+    seen::hold("keys", storage.server_name(), &rows);
+}
+
+/// Whole and in part: `served`, or what came instead.
+fn serves(app: &App, image: &TestImage) -> String {
+    let whole = app.get(&image.path());
+    if whole.status != 200 {
+        let log = app.log(1);
+        return format!("not served: {}", log[log.len() - 1]["cause"]);
+    }
+    assert!(whole.bytes() == image.bytes, "{}", image.key);
+    let part = app.request_with("GET", &image.path(), &[("range", "bytes=100-499")]);
+    assert_eq!(part.status, 206, "{}", image.key);
+    assert!(part.bytes() == &image.bytes[100..500], "{}", image.key);
+    "served".into()
+}
+
+#[test]
+fn an_object_of_any_length_is_served_whole_and_to_its_last_byte() {
+    let storage = Storage::start();
+    let app = App::start(&storage);
+
+    let mut rows = Rows::new();
+    for size in [0, 1, 65_536, 8 << 20, 52_428_800] {
+        let image = TestImage::of_size(size);
+        app.import(&storage, &image);
+
+        let head = app.request("HEAD", &image.path());
+        let whole = app.get(&image.path());
+
+        assert_eq!(
+            (head.status.as_u16(), whole.status.as_u16()),
+            (200, 200),
+            "{size}"
+        );
+        assert!(whole.bytes() == image.bytes, "{size}");
+        if size > 0 {
+            let last = app.request_with("GET", &image.path(), &[("range", "bytes=-1")]);
+            assert_eq!(last.bytes(), &image.bytes[size - 1..], "{size}");
+        }
+        rows.push((format!("{size} bytes"), "served".into()));
+    }
+    seen::hold("lengths", storage.server_name(), &rows);
+}
+
+#[test]
+fn a_refusal_is_a_storage_error_and_the_log_has_the_server_s_own_code() {
+    let storage = Storage::start();
+    let right = || storage.credentials.clone();
+    let missing = TestImage::of_size(10);
+    let there = TestImage::of_size(10);
+    storage.put(&there.key, &there.bytes);
+    let another = |text: &str| text.chars().rev().collect::<String>();
+    let wrong_secret = Credentials {
+        secret_access_key: another(&right().secret_access_key),
+        ..right()
+    };
+    let unknown_key = Credentials {
+        access_key_id: another(&right().access_key_id),
+        ..right()
+    };
+
+    let mut rows = Rows::new();
+    for (case, bucket, credentials, image, method) in [
+        ("no such object", &*storage.bucket, right(), &missing, "GET"),
+        (
+            "no such object, `HEAD`",
+            &storage.bucket,
+            right(),
+            &missing,
+            "HEAD",
+        ),
+        ("no such bucket", "no-such-bucket", right(), &there, "GET"),
+        (
+            "a wrong secret key",
+            &storage.bucket,
+            wrong_secret,
+            &there,
+            "GET",
+        ),
+        (
+            "an unknown access key",
+            &storage.bucket,
+            unknown_key,
+            &there,
+            "GET",
+        ),
+    ] {
+        let app = Launch::on(&storage)
+            .variable("s3_bucket", bucket)
+            .variable("s3_access_key_id", &credentials.access_key_id)
+            .variable("s3_secret_access_key", &credentials.secret_access_key)
+            .start();
+        app.record(image);
+
+        let response = app.request(method, &image.path());
+
+        assert_eq!(response.status, 500, "{case}");
+        rows.push((case.to_owned(), format!("`{}`", app.cause())));
+    }
+    seen::hold("refusals", storage.server_name(), &rows);
+}
+
+/// The Python that has boto3; a run that must be complete (`CI=true`) does not do without.
+fn python_with_boto3() -> Option<String> {
+    let python = std::env::var("DEPLOY_PYTHON").ok();
+    let must_be = std::env::var_os("CI").is_some_and(|value| value == "true");
+    assert!(python.is_some() || !must_be, "boto3 is missing");
+    if python.is_none() {
+        say("skipped: uploads by boto3, which `cargo xtask test --all` brings");
+    }
+    python
+}
+
+/// Uploads by boto3; for each image, what the server said where it did not take it.
+fn upload<'a>(
+    python: &str,
+    storage: &Storage,
+    images: impl Iterator<Item = &'a TestImage>,
+) -> Vec<Option<String>> {
+    let order = serde_json::json!({
+        "endpoint": storage.direct_endpoint(),
+        "region": storage.region,
+        "access_key_id": storage.credentials.access_key_id,
+        "secret_access_key": storage.credentials.secret_access_key,
+        "bucket": storage.bucket,
+        "objects": images.map(|image| (&image.key, hex(&image.bytes))).collect::<Vec<_>>(),
+    });
+    let mut script = Command::new(python)
+        .arg(root().join("tests/put_objects.py"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    script
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(order.to_string().as_bytes())
+        .unwrap();
+    let output = script.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", output.status);
+    serde_json::from_slice(&output.stdout).unwrap()
+}
