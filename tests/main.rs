@@ -26,4 +26,5 @@ mod specification;
 mod spin_test;
 mod storage_failures;
 mod storage_servers;
+mod temporary_credentials;
 mod up;

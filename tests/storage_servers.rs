@@ -1,13 +1,13 @@
 //! What a storage server decides: keys, refusals, lengths. Run on each by `cargo xtask test --storage`.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
+use serde_json::json;
 
 use crate::harness::app::Launch;
+use crate::harness::boto3::Boto3;
 use crate::harness::images::hex;
 use crate::harness::seen::{self, Rows};
 use crate::harness::storage::Credentials;
-use crate::harness::{App, Storage, TestImage, root, say};
+use crate::harness::{App, Storage, TestImage};
 
 /// What keys may hold that a path, a URL or a file system treats in its own way. The number in front
 /// keeps them apart, where it may stand there.
@@ -61,7 +61,7 @@ fn keys() -> Vec<(&'static str, String)> {
 
 #[test]
 fn every_key_that_a_server_takes_is_served_byte_for_byte() {
-    let Some(python) = python_with_boto3() else {
+    let Some(boto3) = Boto3::find("uploads") else {
         return;
     };
     let storage = Storage::start();
@@ -71,7 +71,7 @@ fn every_key_that_a_server_takes_is_served_byte_for_byte() {
         .map(|(case, key)| (case, TestImage::of_size(1000).with_key(&key)))
         .collect();
 
-    let answers = upload(&python, &storage, images.iter().map(|(_, image)| image));
+    let answers = upload(&boto3, &storage, images.iter().map(|(_, image)| image));
 
     let mut rows = Rows::new();
     for ((case, image), refusal) in images.iter().zip(answers) {
@@ -186,44 +186,16 @@ fn a_refusal_is_a_storage_error_and_the_log_has_the_server_s_own_code() {
     seen::hold("refusals", storage.server_name(), &rows);
 }
 
-/// The Python that has boto3; a run that must be complete (`CI=true`) does not do without.
-fn python_with_boto3() -> Option<String> {
-    let python = std::env::var("DEPLOY_PYTHON").ok();
-    let must_be = std::env::var_os("CI").is_some_and(|value| value == "true");
-    assert!(python.is_some() || !must_be, "boto3 is missing");
-    if python.is_none() {
-        say("skipped: uploads by boto3, which `cargo xtask test --all` brings");
-    }
-    python
-}
-
 /// Uploads by boto3; for each image, what the server said where it did not take it.
 fn upload<'a>(
-    python: &str,
+    boto3: &Boto3,
     storage: &Storage,
     images: impl Iterator<Item = &'a TestImage>,
 ) -> Vec<Option<String>> {
-    let order = serde_json::json!({
-        "endpoint": storage.direct_endpoint(),
-        "region": storage.region,
-        "access_key_id": storage.credentials.access_key_id,
-        "secret_access_key": storage.credentials.secret_access_key,
-        "bucket": storage.bucket,
-        "objects": images.map(|image| (&image.key, hex(&image.bytes))).collect::<Vec<_>>(),
-    });
-    let mut script = Command::new(python)
-        .arg(root().join("tests/put_objects.py"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    script
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(order.to_string().as_bytes())
-        .unwrap();
-    let output = script.wait_with_output().unwrap();
-    assert!(output.status.success(), "{}", output.status);
-    serde_json::from_slice(&output.stdout).unwrap()
+    let objects: Vec<_> = images
+        .map(|image| (&image.key, hex(&image.bytes)))
+        .collect();
+    let order = json!({ "bucket": storage.bucket, "objects": objects });
+    let answers = boto3.run("put_objects.py", storage, &order);
+    serde_json::from_value(answers).unwrap()
 }

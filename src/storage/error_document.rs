@@ -22,9 +22,14 @@ fn hint(code: &str) -> &'static str {
         "SignatureDoesNotMatch" => ": check s3_secret_access_key and s3_region",
         "InvalidAccessKeyId" => ": check s3_access_key_id",
         "AuthorizationHeaderMalformed" => ": check s3_region",
-        "ExpiredToken" | "InvalidToken" => {
+        "ExpiredToken" => {
             ": the temporary credentials have run out; renew s3_access_key_id, \
              s3_secret_access_key and s3_session_token"
+        }
+        // MinIO says `InvalidTokenId`, also where a token is missing.
+        "InvalidToken" | "InvalidTokenId" => {
+            ": s3_session_token is not the one of s3_access_key_id; renew both, \
+             and s3_secret_access_key"
         }
         "RequestTimeTooSkewed" => ": set the host's clock",
         "PermanentRedirect" | "TemporaryRedirect" => {

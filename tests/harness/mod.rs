@@ -1,6 +1,7 @@
 //! What a test needs: an app of its own, storage of its own, and eyes on both.
 
 pub mod app;
+pub mod boto3;
 pub mod database;
 pub mod host;
 pub mod images;
@@ -13,6 +14,7 @@ pub mod scripted_storage;
 pub mod secrecy;
 pub mod seen;
 pub mod storage;
+pub mod vault;
 
 use std::io::Write;
 use std::path::Path;

@@ -57,13 +57,14 @@ pub struct Environment {
 }
 
 /// The black-box tests that a real storage server decides about.
-const STORAGE_TESTS: [&str; 6] = [
+const STORAGE_TESTS: [&str; 7] = [
     "clients::",
     "head_and_options::",
     "ranges::",
     "serving::",
     STORAGE_SERVERS,
     "storage_failures::",
+    "temporary_credentials::",
 ];
 
 /// Those of them that need not see what the app asks of the server.
@@ -294,17 +295,17 @@ mod tests {
             (
                 Ready::Server(Server::Minio("minio".into())),
                 "storage tests on MinIO",
-                "serving:: storage_servers:: storage_failures::",
+                "storage_failures:: temporary_credentials::",
             ),
             (
                 Ready::Server(Server::Seaweedfs("weed".into())),
                 "storage tests on SeaweedFS",
-                "serving:: storage_servers:: storage_failures::",
+                "storage_failures:: temporary_credentials::",
             ),
             (
                 url("http://127.0.0.1:9000"),
                 "storage tests on the storage that --storage names",
-                "serving:: storage_servers:: storage_failures::",
+                "storage_failures:: temporary_credentials::",
             ),
             (
                 url("https://s3.example"),
