@@ -96,15 +96,13 @@ impl Server {
     /// When it does not; the text says where its own words are.
     pub fn start(&self) -> anyhow::Result<Running> {
         let log = project::root().join("target/storage.log");
-        let endpoint = match self {
-            Self::Url(url) => return Ok(Running::of(Endpoint::from_environment(url)?)),
-            Self::Minio(_) | Self::Seaweedfs(_) => Endpoint::generated(),
-        };
         let folder = Folder::create()?;
         let (mut command, endpoint) = match self {
-            Self::Minio(program) => minio::command(program, &folder.0, endpoint)?,
-            Self::Seaweedfs(program) => seaweedfs::command(program, &folder.0, endpoint)?,
-            Self::Url(_) => unreachable!("returned above"),
+            Self::Url(url) => return Ok(Running::of(Endpoint::from_environment(url)?)),
+            Self::Minio(program) => minio::command(program, &folder.0, Endpoint::generated())?,
+            Self::Seaweedfs(program) => {
+                seaweedfs::command(program, &folder.0, Endpoint::generated())?
+            }
         };
         let output = File::create(&log).with_context(|| log.display().to_string())?;
         command
