@@ -2,10 +2,14 @@
 
 pub mod app;
 pub mod boto3;
+pub mod client;
 pub mod database;
+pub mod faulty_link;
 pub mod host;
 pub mod images;
 pub mod key_value;
+pub mod portion;
+pub mod process;
 pub mod real_server;
 pub mod redis;
 pub mod relay;

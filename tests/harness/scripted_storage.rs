@@ -114,7 +114,7 @@ fn follow(script: &Mutex<Script>, stream: TcpStream) -> std::io::Result<()> {
 }
 
 /// `None` when the client has closed the connection.
-fn read_head(reader: &mut impl BufRead) -> std::io::Result<Option<String>> {
+pub(super) fn read_head(reader: &mut impl BufRead) -> std::io::Result<Option<String>> {
     let mut head = String::new();
     loop {
         if reader.read_line(&mut head)? == 0 {

@@ -1,0 +1,150 @@
+//! Thousands of requests at 32 connections, while a tenth of storage's answers fail.
+
+mod schedule;
+mod traffic;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::harness::client::KeepAliveClient;
+use crate::harness::faulty_link::FaultyLink;
+use crate::harness::host::is_spin_without;
+use crate::harness::process::resident_bytes;
+use crate::harness::{App, Storage, TestImage, say};
+use traffic::{Ask, Kind, SIZES};
+
+const CONNECTIONS: usize = 32;
+
+/// After these, memory is what it stays.
+const WARM_UP: Range<u64> = 0..1_000;
+const SOAK: Range<u64> = WARM_UP.end..10_000;
+/// Without faults.
+const AFTERWARDS: Range<u64> = SOAK.end..11_000;
+
+/// For storage's first byte and between its bytes: far more than it needs, not long to wait.
+const LIMIT: Duration = Duration::from_secs(3);
+
+#[test]
+fn each_of_ten_thousand_answers_is_right_or_an_error_or_aborted_while_storage_fails() {
+    let site = Site::start();
+    let start = Instant::now();
+
+    site.link.inject(schedule::faults());
+    let mut counts = site.send(WARM_UP);
+    let memory = site.memory_at_rest();
+    add(&mut counts, site.send(SOAK));
+    let memory_later = site.memory_at_rest();
+    let faults = site.link.faults();
+    site.link.inject([]);
+    let afterwards = site.send(AFTERWARDS);
+    // What is kept is there at both times, what happens to be there is not.
+    let memory_at_the_end = memory_later.min(site.memory_at_rest());
+
+    say(&format!(
+        "soak: {} s, {faults} faults, {counts:?}; memory: {} KiB after the first thousand, {} KiB at the end",
+        start.elapsed().as_secs(),
+        memory / 1024,
+        memory_at_the_end / 1024
+    ));
+    assert!(
+        counts.keys().eq(Kind::RIGHT.iter().chain(&Kind::FAILED)),
+        "{counts:?}"
+    );
+    assert!(afterwards.keys().eq(&Kind::RIGHT), "{afterwards:?}");
+    add(&mut counts, afterwards);
+    site.assert_log_agrees(&counts);
+    let tolerated = if is_spin_without("10 % of memory: it fills its pools for longer") {
+        memory / 2
+    } else {
+        memory / 10
+    };
+    assert!(memory_at_the_end <= memory + tolerated);
+}
+
+/// How many answers there were of each kind.
+type Counts = BTreeMap<Kind, usize>;
+
+fn add(counts: &mut Counts, more: Counts) {
+    for (kind, count) in more {
+        *counts.entry(kind).or_default() += count;
+    }
+}
+
+/// An app whose way to storage fails as scheduled, and images of all sizes.
+struct Site {
+    app: App,
+    link: FaultyLink,
+    /// Runs as long as the app does.
+    _storage: Storage,
+    images: [TestImage; SIZES.len()],
+}
+
+impl Site {
+    fn start() -> Self {
+        let storage = Storage::start();
+        let link = FaultyLink::to(&storage);
+        link.open();
+        let app = link
+            .launch(&storage, LIMIT)
+            // What is freed goes back to the system, so that what is resident is what is held.
+            .environment("MALLOC_TRIM_THRESHOLD_", "0")
+            .environment("MALLOC_MMAP_THRESHOLD_", "32768")
+            .start();
+        let images = SIZES.map(TestImage::of_size);
+        for image in &images {
+            app.import(&storage, image);
+        }
+        Self {
+            _storage: storage,
+            link,
+            app,
+            images,
+        }
+    }
+
+    /// Sends the requests of these numbers, each when a connection is free.
+    fn send(&self, numbers: Range<u64>) -> Counts {
+        let next = AtomicU64::new(numbers.start);
+        let take = || Some(next.fetch_add(1, Ordering::Relaxed)).filter(|n| *n < numbers.end);
+        let client = || {
+            let client = KeepAliveClient::new();
+            let asks = std::iter::from_fn(take).map(|n| Ask::number(n, &self.images));
+            let mut counts = Counts::new();
+            for ask in asks {
+                *counts.entry(ask.send(&client, &self.app)).or_default() += 1;
+            }
+            counts
+        };
+        std::thread::scope(|scope| {
+            let clients: Vec<_> = (0..CONNECTIONS).map(|_| scope.spawn(client)).collect();
+            let mut counts = Counts::new();
+            for client in clients {
+                add(&mut counts, client.join().unwrap());
+            }
+            counts
+        })
+    }
+
+    /// Resident bytes, once all connections but the idle ones of the app's pool have ended.
+    fn memory_at_rest(&self) -> u64 {
+        self.link.idle_at_rest(&self.app);
+        resident_bytes(self.app.process_id())
+    }
+
+    /// The app says that it failed, or aborted, as often as clients saw it.
+    fn assert_log_agrees(&self, counts: &Counts) {
+        let total = counts.values().sum();
+        let log = self.app.log(total);
+        let says = |entry: &serde_json::Value, what: &str| {
+            let cause = entry["cause"].as_str();
+            cause.is_some_and(|cause| cause.starts_with(what))
+        };
+        let aborted = log.iter().filter(|entry| says(entry, "response aborted"));
+        let failed = log.iter().filter(|entry| entry["status"] == 500);
+        assert_eq!(log.len(), total);
+        assert_eq!(aborted.count(), counts[&Kind::Aborted]);
+        assert_eq!(failed.count(), counts[&Kind::StorageError]);
+    }
+}
