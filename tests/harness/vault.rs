@@ -1,4 +1,4 @@
-//! A HashiCorp Vault with a key-value engine, as far as Spin's variables provider asks of it.
+//! A Vault server with a key-value engine, as far as Spin's variables provider asks of it.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
