@@ -222,7 +222,6 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<Environment>> {
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     environment::add_to_linker(&mut linker)?;
     application::add_to_linker(&mut linker)?;
-    storage::add_to_linker(&mut linker)?;
     Ok(linker)
 }
 

@@ -13,8 +13,9 @@ use super::{
     bindings::fermyon::{
         spin::sqlite::{Error, QueryResult, Value},
         spin_test_virt,
+        spin_wasi_virt::http_handler::{self, ResponseHandler},
     },
-    storage::Storage,
+    storage::{Answer, Storage},
 };
 use crate::{
     allowed_hosts::AllowedHosts,
@@ -123,7 +124,8 @@ pub fn add_to_linker(linker: &mut Linker<Environment>) -> wasmtime::Result<()> {
     key_value::add_to_linker::<_, HasSelf<_>>(linker, |environment| &mut environment.key_value)?;
     spin_test_virt::variables::add_to_linker::<_, This>(linker, |environment| environment)?;
     spin_test_virt::sqlite::add_to_linker::<_, This>(linker, |environment| environment)?;
-    spin_test_virt::key_value::add_to_linker::<_, This>(linker, |environment| environment)
+    spin_test_virt::key_value::add_to_linker::<_, This>(linker, |environment| environment)?;
+    http_handler::add_to_linker::<_, This>(linker, |environment| environment)
 }
 
 impl spin_test_virt::variables::Host for Environment {
@@ -181,6 +183,23 @@ impl spin_test_virt::key_value::HostStore for Environment {
     }
 
     async fn drop(&mut self, _: Resource<Database>) -> wasmtime::Result<()> {
+        Ok(())
+    }
+}
+
+impl http_handler::Host for Environment {
+    async fn set_response(
+        &mut self,
+        url: String,
+        response: ResponseHandler,
+    ) -> wasmtime::Result<()> {
+        let answer = match response {
+            ResponseHandler::Echo => Answer::Echo,
+            ResponseHandler::Response(response) => {
+                Answer::Response(self.table.delete(response)?.try_into()?)
+            }
+        };
+        self.storage.set(url, answer);
         Ok(())
     }
 }

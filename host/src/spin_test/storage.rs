@@ -3,15 +3,10 @@
 use std::collections::HashMap;
 
 use http::{Request, Response};
-use wasmtime::component::{HasSelf, Linker};
 use wasmtime_wasi_http::{
     Error, RequestOptions, WasiBody, WasiHttpHooks, p2::body::HyperOutgoingBody,
 };
 
-use super::{
-    bindings::fermyon::spin_wasi_virt::http_handler::{self, ResponseHandler},
-    environment::Environment,
-};
 use crate::allowed_hosts::AllowedHosts;
 
 /// Most pieces of a body that wait to be read: any number, since within one test nobody reads a body
@@ -26,8 +21,11 @@ pub struct Storage {
     pub allowed_hosts: AllowedHosts,
 }
 
-enum Answer {
+/// What a request is answered with.
+pub enum Answer {
+    /// Status 200, and the request's own body.
     Echo,
+    /// This response.
     Response(Response<HyperOutgoingBody>),
 }
 
@@ -40,6 +38,11 @@ type Sent = Result<
 >;
 
 impl Storage {
+    /// Answers the next request for this URL, and only that one.
+    pub fn set(&mut self, url: String, answer: Answer) {
+        self.answers.insert(url, answer);
+    }
+
     fn answer(&mut self, request: Request<WasiBody>) -> Result<Response<WasiBody>, Error> {
         let url = request.uri().to_string();
         if !self.allowed_hosts.allow(request.uri()) {
@@ -71,30 +74,5 @@ impl WasiHttpHooks for Storage {
 
     fn p2_outgoing_body_buffer_chunks(&mut self) -> usize {
         MAX_PIECES
-    }
-}
-
-/// What sets the answers.
-///
-/// # Errors
-/// When the linker has it already.
-pub fn add_to_linker(linker: &mut Linker<Environment>) -> wasmtime::Result<()> {
-    http_handler::add_to_linker::<_, HasSelf<Environment>>(linker, |environment| environment)
-}
-
-impl http_handler::Host for Environment {
-    async fn set_response(
-        &mut self,
-        url: String,
-        response: ResponseHandler,
-    ) -> wasmtime::Result<()> {
-        let answer = match response {
-            ResponseHandler::Echo => Answer::Echo,
-            ResponseHandler::Response(response) => {
-                Answer::Response(self.table.delete(response)?.try_into()?)
-            }
-        };
-        self.storage.answers.insert(url, answer);
-        Ok(())
     }
 }
