@@ -14,6 +14,7 @@ mod configuration;
 mod cors;
 mod deploy;
 mod faults;
+mod gallery;
 mod head_and_options;
 mod host;
 mod memory;

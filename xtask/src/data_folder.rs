@@ -29,6 +29,11 @@ impl DataFolder {
         self.0.join(".image-proxy/storage")
     }
 
+    /// What a gallery page shows: one entry for each imported image.
+    pub fn gallery(&self) -> PathBuf {
+        self.state().join("gallery.json")
+    }
+
     /// Where sample images are drawn.
     pub fn sample_images(&self) -> PathBuf {
         self.0.join("examples/images")

@@ -28,6 +28,11 @@ pub fn runtime_config() -> PathBuf {
     root().join("runtime-config.toml")
 }
 
+/// The page that shows the pictures.
+pub fn gallery() -> PathBuf {
+    root().join("examples/gallery")
+}
+
 /// The SQL files that make the metadata table.
 pub fn migrations() -> PathBuf {
     root().join("migrations")

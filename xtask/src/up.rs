@@ -1,5 +1,6 @@
 //! `cargo xtask up`: from a fresh clone to pictures in the browser.
 
+mod gallery;
 mod host;
 mod signals;
 
@@ -17,26 +18,37 @@ use crate::local::Options;
 use crate::metadata_store::MetadataStore;
 use crate::settings::Storage;
 use crate::{build, project, sample_images};
+use gallery::{Gallery, Site};
 use host::{Host, Launch};
 
-/// Build everything, start storage and the application, and print URLs of sample images
+/// Build everything, start storage, the application and a gallery, and print where they are
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Runs until Ctrl-C. At the first run it draws six images into examples/images; every run imports
 all images in there, so put yours beside them. Objects are kept in .image-proxy/storage, records
-in .spin/sqlite_db.db or, with --metadata key-value, .spin/sqlite_key_value.db.
+in .spin/sqlite_db.db or, with --metadata key-value, .spin/sqlite_key_value.db. The gallery is
+a page of another origin, examples/gallery: edit it and reload.
 
 Examples:
   cargo xtask up
   cargo xtask up --metadata key-value
   cargo xtask up --host spin           with the Spin on PATH, or the one that SPIN_BIN names
   cargo xtask up --fresh               forget all imported images first
-  cargo xtask up --listen 127.0.0.1:0 --storage 127.0.0.1:0 --data target/second
+  cargo xtask up --no-gallery          the API alone, closed to pages of other origins
+  cargo xtask up --listen 127.0.0.1:0 --storage 127.0.0.1:0 --gallery 127.0.0.1:0 --data target/second
                                        a second one beside the first, on free ports")]
 pub struct Args {
     /// Where the application listens; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:3000")]
     listen: SocketAddr,
+
+    /// Where the gallery listens; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:4200")]
+    gallery: SocketAddr,
+
+    /// Serve no gallery
+    #[arg(long)]
+    no_gallery: bool,
 
     /// Remove all databases and stored objects first
     #[arg(long)]
@@ -48,6 +60,12 @@ pub struct Args {
 
     #[command(flatten)]
     local: Options,
+}
+
+impl Args {
+    fn gallery(&self) -> Option<SocketAddr> {
+        (!self.no_gallery).then_some(self.gallery)
+    }
 }
 
 /// Runs until it is told to stop, or until the application ends by itself.
@@ -65,6 +83,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         storage_address,
         "stop it, or choose another address with --storage",
     )?;
+    if let Some(address) = args.gallery() {
+        ensure_free(address, "stop it, or choose another address with --gallery")?;
+    }
 
     build::component()?;
     if args.host == Kind::Embedded {
@@ -96,6 +117,12 @@ async fn serve(
     let endpoint = storage.endpoint();
     let metadata = args.local.metadata;
     let images = import_samples(&settings.at(&endpoint), metadata, data)?;
+    gallery::list(&images, &data.gallery())?;
+    // It listens before the application starts, which has to know its origin.
+    let gallery = match args.gallery() {
+        Some(address) => Some(Gallery::listen(address).await?),
+        None => None,
+    };
     let mut host = Host::start(&Launch {
         program,
         listen: args.listen,
@@ -103,14 +130,31 @@ async fn serve(
         variables: &[
             ("s3_endpoint", &endpoint),
             ("metadata_store", metadata.name()),
+            (
+                "cors_allowed_origins",
+                gallery.as_ref().map_or("", Gallery::origin),
+            ),
         ],
     })?;
     let places = format!(
         "Objects are in storage at {endpoint}, records in {}.",
         project::shown(&metadata.file(data))
     );
+    let shown = async {
+        let api = host.wait_until_healthy().await?;
+        print(&api, gallery.as_ref(), &images, &places);
+        let site = Site {
+            page: project::gallery(),
+            pictures: data.gallery(),
+            api,
+        };
+        tokio::select! {
+            ended = host.wait() => bail!("the application ended by itself: {}", ended?),
+            () = serve_gallery(gallery.as_ref(), site) => Ok(()),
+        }
+    };
     let outcome = tokio::select! {
-        outcome = show_and_wait(&mut host, &images, &places) => outcome,
+        outcome = shown => outcome,
         () = &mut stop_requested => Ok(()),
     };
     println!("stopping");
@@ -154,13 +198,14 @@ fn import_samples(
     Ok(images)
 }
 
-/// Only returns when the host ends by itself.
-async fn show_and_wait(host: &mut Host, images: &[Imported], places: &str) -> anyhow::Result<()> {
-    let base = host.wait_until_healthy().await?;
+fn print(api: &str, gallery: Option<&Gallery>, images: &[Imported], places: &str) {
+    if let Some(gallery) = gallery {
+        println!("\nThe gallery: {}", gallery.origin());
+    }
     println!("\n{} images, ready to click:\n", images.len());
     for image in images {
         println!(
-            "  {base}/api/v1/images/{}/file   {} ({}, {} kB)",
+            "  {api}/api/v1/images/{}/file   {} ({}, {} kB)",
             image.id,
             project::shown(&image.file),
             image.mime_type,
@@ -168,8 +213,14 @@ async fn show_and_wait(host: &mut Host, images: &[Imported], places: &str) -> an
         );
     }
     println!("\n{places}\nCtrl-C stops everything.");
-    let status = host.wait().await?;
-    bail!("the application ended by itself: {status}")
+}
+
+/// Never returns, be there a gallery or not.
+async fn serve_gallery(gallery: Option<&Gallery>, site: Site) {
+    match gallery {
+        Some(gallery) => gallery.serve(site).await,
+        None => std::future::pending().await,
+    }
 }
 
 fn ensure_free(address: SocketAddr, advice: &str) -> anyhow::Result<()> {

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, ensure};
 
+use super::browser;
 use crate::{apt, process, project};
 
 /// The programs that stand for their users in the black-box tests.
@@ -29,6 +30,7 @@ pub fn ensure_all() -> anyhow::Result<PythonPrograms> {
         let is_there = || process::succeeds(Command::new(client).arg("--version"));
         ensure_by_apt(client, client, is_there)?;
     }
+    browser::ensure()?;
     ensure_python_programs()
 }
 
@@ -43,7 +45,15 @@ pub fn ensure_redis() -> anyhow::Result<&'static str> {
     Ok(server)
 }
 
-fn ensure_by_apt(program: &str, package: &str, is_there: impl Fn() -> bool) -> anyhow::Result<()> {
+/// Makes sure of a program that a package of Debian brings.
+///
+/// # Errors
+/// What to install, where that cannot be done from here.
+pub fn ensure_by_apt(
+    program: &str,
+    package: &str,
+    is_there: impl Fn() -> bool,
+) -> anyhow::Result<()> {
     if !is_there() && apt::is_possible() {
         apt::install(&[package])?;
     }

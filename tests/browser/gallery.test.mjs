@@ -1,0 +1,248 @@
+// The gallery in a real browser. `tests/gallery.rs` starts `cargo xtask up` and runs this with the
+// addresses of its gallery, API and storage.
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, beforeEach, test } from "node:test";
+import { launch, networkLogOf } from "./chromium.mjs";
+import { hostileSvg, startCanary } from "./hostile.mjs";
+
+const told = (name) => process.env[name] ?? assert.fail(`${name} is not set: run tests/gallery.rs`);
+const GALLERY = told("GALLERY");
+const API = told("API");
+const SCREENSHOTS = told("SCREENSHOTS");
+const UNKNOWN = "/api/v1/images/00000000-0000-4000-8000-000000000000/file";
+const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+const WINDOWS = {
+  phone: { width: 390, height: 844 },
+  tablet: { width: 820, height: 1180 },
+  desktop: { width: 1280, height: 800 },
+};
+
+let browser;
+let listed;
+
+before(async () => {
+  browser = await launch();
+  await mkdir(SCREENSHOTS, { recursive: true });
+});
+beforeEach(async () => {
+  listed = await (await fetch(`${GALLERY}/gallery.json`)).json();
+});
+after(() => browser.close());
+
+/** A page in a profile of its own: no cache, no history. */
+async function withPage(options, use) {
+  const context = await browser.newContext(options);
+  context.setDefaultTimeout(20_000);
+  try {
+    await use(await context.newPage());
+  } finally {
+    await context.close();
+  }
+}
+
+async function open(page, count = listed.length) {
+  await page.goto(GALLERY);
+  await page.waitForFunction(
+    (count) => {
+      const buttons = [...document.querySelectorAll("#grid button")];
+      return buttons.length === count && buttons.every((button) => !button.ariaBusy);
+    },
+    count,
+  );
+}
+
+/** Has the page list these pictures instead. */
+async function list(page, pictures) {
+  await page.route("**/gallery.json", (route) => route.fulfill({ json: pictures }));
+}
+
+test("every picture decodes, whole and at its natural size", () => withPage({}, async (page) => {
+  await open(page);
+
+  const shown = await page.$$eval("#grid img", (images) => Promise.all(images.map(async (image) => {
+    await image.decode();
+    return { url: image.src, width: image.naturalWidth, height: image.naturalHeight, lazy: image.loading };
+  })));
+
+  assert.ok(listed.length >= 6, `${listed.length} pictures are listed`);
+  assert.deepEqual(
+    shown.map(({ url, lazy }) => [url, lazy]),
+    listed.map(({ url }) => [API + url, "lazy"]),
+  );
+  for (const [index, { width, height, mime_type, name }] of listed.entries()) {
+    const natural = shown[index];
+    if (mime_type === "image/svg+xml") assert.ok(natural.width > 0 && natural.height > 0, name);
+    else assert.deepEqual([natural.width, natural.height], [width, height], name);
+  }
+}));
+
+test("the browser asks nobody but the page's and the API's origin, and no picture twice", async () => {
+  const log = await networkLogOf(async (page) => {
+    await open(page);
+    await page.reload();
+    await open(page);
+  });
+
+  const hosts = [GALLERY, API].map((origin) => new URL(origin).host);
+  assert.deepEqual(new Set(log.asked.map((url) => new URL(url).origin)), new Set([GALLERY, API]));
+  assert.deepEqual(new Set(log.connected), new Set(hosts));
+  const times = (path) => log.sent.filter((line) => line === `GET ${path} HTTP/1.1`).length;
+  assert.equal(times("/"), 3, "the page itself is asked for each time");
+  for (const { url, name } of listed) assert.equal(times(url), 1, name);
+});
+
+test("pictures far below the window are not asked for until one scrolls there", () => withPage({}, async (page) => {
+  const copies = Array.from({ length: 80 }, (_, copy) => ({ ...listed[0], url: `${listed[0].url}?copy=${copy}` }));
+  await list(page, copies);
+  const asked = new Set();
+  page.on("request", (request) => request.resourceType() === "image" && asked.add(request.url()));
+
+  await page.goto(GALLERY);
+  await page.locator("#grid img").first().evaluate((image) => image.decode());
+  const last = API + copies.at(-1).url;
+  assert.ok(!asked.has(last) && asked.size < copies.length, `${asked.size} are asked for at once`);
+
+  const answer = page.waitForRequest(last);
+  await page.locator("#grid li").last().scrollIntoViewIfNeeded();
+  await answer;
+}));
+
+test("with an emptied cache and an entity-tag at hand, a page of another origin is answered 304", () => withPage({}, async (page) => {
+  await page.goto(GALLERY);
+  const url = API + listed[0].url;
+  const ask = (headers) => page.evaluate(async ([url, headers]) => {
+    const response = await fetch(url, { headers });
+    const bytes = (await response.arrayBuffer()).byteLength;
+    return { status: response.status, etag: response.headers.get("ETag"), length: response.headers.get("Content-Length"), bytes };
+  }, [url, headers]);
+
+  const first = await ask({});
+  const session = await page.context().newCDPSession(page);
+  await session.send("Network.clearBrowserCache");
+  const second = await ask({ "If-None-Match": first.etag });
+
+  const { size_bytes: size } = listed[0];
+  assert.match(first.etag, /^"[0-9a-f]{64}"$/);
+  assert.deepEqual(first, { status: 200, etag: first.etag, length: String(size), bytes: size });
+  assert.deepEqual([second.status, second.etag, second.bytes], [304, first.etag, 0]);
+}));
+
+test("a picture that is missing says why, and can be tried again", () => withPage({ viewport: WINDOWS.desktop }, async (page) => {
+  const [first, second, third] = listed;
+  await list(page, [first, { ...second, url: UNKNOWN, name: "missing.png" }, third]);
+  await open(page, 3);
+
+  const failed = page.getByRole("button", { name: "missing.png could not be loaded: Image not found." });
+  await failed.waitFor();
+  assert.equal(await page.getByRole("status").textContent(), "3 pictures, 1 of them could not be loaded");
+  await page.screenshot({ path: join(SCREENSHOTS, "broken-image.png") });
+
+  await page.route(API + UNKNOWN, (route) => route.fulfill({ contentType: "image/svg+xml", body: "<svg xmlns='http://www.w3.org/2000/svg'/>" }));
+  await failed.press("Enter");
+  await page.getByRole("button", { name: "missing", exact: true }).waitFor();
+  await page.getByText("3 pictures", { exact: true }).waitFor();
+}));
+
+test("while the list is on its way the page says so, and without one it offers to try again", () => withPage({}, async (page) => {
+  let held;
+  const asked = new Promise((resolve) => page.route("**/gallery.json", (route) => resolve((held = route))));
+
+  await page.goto(GALLERY);
+  await asked;
+  assert.equal(await page.getByRole("status").textContent(), "Loading pictures…");
+  await held.fulfill({ status: 404, body: "" });
+  await page.getByRole("alert").getByText("The list of pictures could not be loaded").waitFor();
+
+  await page.unroute("**/gallery.json");
+  await page.getByRole("button", { name: "Try again" }).click();
+  await page.getByText(`${listed.length} pictures`).waitFor();
+  assert.equal(await page.getByRole("alert").textContent(), "");
+}));
+
+test("the keyboard alone opens a picture, turns pages, and comes back to where it turned to", () => withPage({}, async (page) => {
+  await open(page);
+  const name = (index) => listed.at(index).name;
+  const dialog = page.getByRole("dialog");
+
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await page.getByRole("dialog", { name: name(0) }).waitFor();
+  await page.keyboard.press("ArrowRight");
+  await page.getByRole("dialog", { name: name(1) }).waitFor();
+  await page.keyboard.press("ArrowLeft");
+  await page.keyboard.press("ArrowLeft");
+  await page.getByRole("dialog", { name: name(-1) }).waitFor();
+  for (let presses = 0; presses < 6; presses += 1) {
+    await page.keyboard.press("Tab");
+    assert.ok(await page.evaluate(() => document.activeElement === document.body || document.activeElement.closest("dialog")));
+  }
+  await page.keyboard.press("Escape");
+  await dialog.waitFor({ state: "hidden" });
+
+  await page.locator("#grid li").last().locator("button:focus").waitFor();
+}));
+
+for (const colorScheme of ["light", "dark"]) {
+  for (const [size, viewport] of Object.entries(WINDOWS)) {
+    test(`on a ${size} in ${colorScheme} nothing is cut off or hard to perceive`, () =>
+      withPage({ viewport, colorScheme, bypassCSP: true, reducedMotion: "reduce" }, async (page) => {
+        await open(page);
+        await page.addScriptTag({ path: AXE });
+        const looked = async (name) => {
+          await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) });
+          const { violations, passes } = await page.evaluate(() => axe.run());
+          assert.ok(passes.length > 10, `axe only looked at ${passes.length} rules`);
+          assert.deepEqual(violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]), []);
+          const scrollWidth = await page.evaluate(() => document.documentElement.scrollWidth);
+          assert.ok(scrollWidth <= viewport.width, `${scrollWidth} px wide`);
+        };
+
+        await looked(`${size}-${colorScheme}`);
+        await page.locator("#grid button").first().click();
+        await page.waitForFunction(() => !document.querySelector(".stage").ariaBusy);
+        await looked(`lightbox-${size}-${colorScheme}`);
+      }));
+  }
+}
+
+// Last, since the gallery lists it from then on.
+test("a hostile SVG that is opened on its own runs nothing and loads nothing", () => withPage({}, async (page) => {
+  const canary = await startCanary();
+  const folder = await mkdtemp(join(tmpdir(), "hostile-"));
+  try {
+    const file = join(folder, "hostile.svg");
+    await writeFile(file, hostileSvg(canary.origin));
+    const options = ["--storage", told("STORAGE"), "--data", told("DATA")];
+    const said = execFileSync(told("XTASK"), ["import", ...options, file], { encoding: "utf8" });
+    const [id] = said.match(/[0-9a-f]{8}-[0-9a-f-]{27}/);
+    const ran = () => page.locator("svg").first().getAttribute("data-ran");
+
+    // Unguarded, it does both: what is looked for below can be seen.
+    await page.goto(canary.origin, { waitUntil: "networkidle" });
+    assert.ok(await ran());
+    for (const path of ["/stylesheet.css", "/script.js", "/import.css", "/image.png", "/html.png", "/fetch-script"]) {
+      assert.ok(canary.asked.includes(path), `${path} was not tried: ${canary.asked}`);
+    }
+    canary.asked.length = 0;
+
+    const response = await page.goto(`${API}/api/v1/images/${id}/file`, { waitUntil: "networkidle" });
+
+    assert.equal(response.status(), 200);
+    assert.equal(response.headers()["content-type"], "image/svg+xml");
+    const hash = createHash("sha256").update(await response.body()).digest("hex");
+    assert.equal(response.headers().etag, `"${hash}"`);
+    assert.equal(await page.locator("svg text").textContent(), "hostile.svg");
+    assert.equal(await ran(), null);
+    assert.deepEqual(canary.asked, []);
+  } finally {
+    canary.stop();
+    await rm(folder, { recursive: true });
+  }
+}));

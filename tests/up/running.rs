@@ -1,0 +1,178 @@
+//! A running `cargo xtask up`, and what it says of itself.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::JoinHandle;
+
+use http::Request;
+
+use crate::harness::response::{Response, send};
+use crate::harness::{root, wait_for};
+
+/// One of the images that `up` offers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offer {
+    pub id: String,
+    pub url: String,
+    pub file: PathBuf,
+    pub mime_type: String,
+}
+
+/// A running `up`.
+pub struct Up {
+    process: Child,
+    pub offers: Vec<Offer>,
+    /// Where storage listens, as address and port.
+    pub storage: String,
+    /// The gallery's origin, if there is a gallery.
+    pub gallery: Option<String>,
+    stdout: JoinHandle<()>,
+    /// Ends with the last process that holds it open.
+    stderr: JoinHandle<String>,
+}
+
+impl Up {
+    /// Starts it on free ports and waits until it offers images.
+    pub fn start(data: &Path, metadata: &str) -> Self {
+        Self::start_with(data, metadata, &[])
+    }
+
+    /// As `start`, with more arguments.
+    pub fn start_with(data: &Path, metadata: &str, arguments: &[&str]) -> Self {
+        let any_port = "127.0.0.1:0";
+        let mut process = Command::new(xtask())
+            .args(["up", "--listen", any_port, "--storage", any_port])
+            .args(["--gallery", any_port, "--metadata", metadata, "--data"])
+            .arg(data)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stderr = process.stderr.take().unwrap();
+        let stderr = std::thread::spawn(move || {
+            let mut text = String::new();
+            let _ = stderr.read_to_string(&mut text);
+            text
+        });
+
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let mut before = Vec::new();
+        for line in lines.by_ref().map_while(Result::ok) {
+            if line == "Ctrl-C stops everything." {
+                break;
+            }
+            before.push(line);
+        }
+        let Some(storage) = before.iter().find_map(|line| storage_in(line)) else {
+            let errors = stderr.join().unwrap();
+            panic!("up ended early: {}\n{errors}", before.join("\n"));
+        };
+        Self {
+            process,
+            offers: before.iter().filter_map(|line| offer_in(line)).collect(),
+            storage,
+            gallery: before.iter().find_map(|line| gallery_in(line)),
+            // Read all the while, so that it never waits for its reader.
+            stdout: std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop)),
+            stderr,
+        }
+    }
+
+    /// The file name and type of each image.
+    pub fn names_and_types(&self) -> Vec<(&str, &str)> {
+        self.offers.iter().map(Offer::name_and_type).collect()
+    }
+
+    /// The id of each image.
+    pub fn ids(&self) -> Vec<String> {
+        self.offers.iter().map(|offer| offer.id.clone()).collect()
+    }
+
+    /// The application's origin.
+    pub fn api(&self) -> &str {
+        let url = &self.offers[0].url;
+        &url[..url.find("/api/").unwrap()]
+    }
+
+    /// The addresses that it listens on: the application's, storage's and the gallery's.
+    pub fn addresses(&self) -> Vec<String> {
+        let origins = [self.api()].into_iter().chain(self.gallery.as_deref());
+        origins
+            .map(|origin| origin.trim_start_matches("http://"))
+            .chain([self.storage.as_str()])
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// Stops it as Ctrl-C does. Returns once every process that it started is gone too: each of them
+    /// holds its standard error open.
+    pub fn interrupt(mut self) -> ExitStatus {
+        interrupt(&self.process);
+        let status = wait_for("the end of up", || self.process.try_wait().unwrap());
+        wait_for("the end of its processes", || {
+            (self.stdout.is_finished() && self.stderr.is_finished()).then_some(())
+        });
+        status
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        if let Ok(None) = self.process.try_wait() {
+            interrupt(&self.process);
+            wait_for("the end of up", || self.process.try_wait().unwrap());
+        }
+    }
+}
+
+impl Offer {
+    pub fn name_and_type(&self) -> (&str, &str) {
+        let name = self.file.file_name().unwrap().to_str().unwrap();
+        (name, &self.mime_type)
+    }
+
+    pub fn get(&self) -> Response {
+        send(Request::get(&self.url).body(()).unwrap()).unwrap()
+    }
+}
+
+/// The project's own commands: `IMAGE_PROXY_XTASK`, or what `cargo xtask` itself has built.
+pub fn xtask() -> PathBuf {
+    std::env::var_os("IMAGE_PROXY_XTASK")
+        .map_or_else(|| root().join("target/release/xtask"), PathBuf::from)
+}
+
+/// `  http://127.0.0.1:3000/api/v1/images/<id>/file   examples/images/orbits.gif (image/gif, 242 kB)`
+fn offer_in(line: &str) -> Option<Offer> {
+    let (url, what) = line.trim().split_once("   ")?;
+    let id = url.strip_suffix("/file")?.rsplit('/').next()?;
+    let (file, what) = what.rsplit_once(" (")?;
+    let (mime_type, _size) = what.split_once(", ")?;
+    Some(Offer {
+        id: id.to_owned(),
+        url: url.to_owned(),
+        file: file.into(),
+        mime_type: mime_type.to_owned(),
+    })
+}
+
+/// `Objects are in storage at http://127.0.0.1:9000, records in .spin/sqlite_db.db.`
+fn storage_in(line: &str) -> Option<String> {
+    let (_, rest) = line.split_once("storage at http://")?;
+    Some(rest.split_once(',')?.0.to_owned())
+}
+
+/// `The gallery: http://127.0.0.1:4200`
+fn gallery_in(line: &str) -> Option<String> {
+    line.strip_prefix("The gallery: ").map(str::to_owned)
+}
+
+fn interrupt(process: &Child) {
+    let status = Command::new("kill")
+        .args(["-INT", &process.id().to_string()])
+        .status();
+    assert!(status.is_ok_and(|status| status.success()), "up is gone");
+}
