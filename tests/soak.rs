@@ -60,7 +60,7 @@ fn each_of_ten_thousand_answers_is_right_or_an_error_or_aborted_while_storage_fa
     } else {
         memory / 10
     };
-    assert!(memory_at_the_end <= memory + tolerated);
+    assert!(memory_at_the_end <= memory + tolerated, "it grows");
 }
 
 /// How many answers there were of each kind.

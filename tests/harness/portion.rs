@@ -74,6 +74,7 @@ impl Portion {
     /// The contract's `storage_error`, of which `HEAD` has the head.
     #[track_caller]
     pub fn assert_storage_error(self, mut response: Response) {
+        assert_eq!(response.status, 500);
         if self == Self::Head {
             assert_eq!(response.bytes(), b"");
             let left_out =
