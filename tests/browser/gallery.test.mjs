@@ -23,6 +23,8 @@ const WINDOWS = {
   tablet: { width: 820, height: 1180 },
   desktop: { width: 1280, height: 800 },
 };
+// A desktop's window in a picture that is small enough for a README: docs/gallery.png.
+const SMALL = { viewport: WINDOWS.desktop, deviceScaleFactor: 0.6 };
 
 let browser;
 let listed;
@@ -63,7 +65,7 @@ async function list(page, pictures) {
   await page.route("**/gallery.json", (route) => route.fulfill({ json: pictures }));
 }
 
-test("every picture decodes, whole and at its natural size", () => withPage({}, async (page) => {
+test("every picture decodes, whole and at its natural size", () => withPage(SMALL, async (page) => {
   await open(page);
 
   const shown = await page.$$eval("#grid img", (images) => Promise.all(images.map(async (image) => {
@@ -81,6 +83,7 @@ test("every picture decodes, whole and at its natural size", () => withPage({}, 
     if (mime_type === "image/svg+xml") assert.ok(natural.width > 0 && natural.height > 0, name);
     else assert.deepEqual([natural.width, natural.height], [width, height], name);
   }
+  await page.screenshot({ path: join(SCREENSHOTS, "readme.png") });
 }));
 
 test("the browser asks nobody but the page's and the API's origin, and no picture twice", async () => {
