@@ -17,6 +17,7 @@ mod faults;
 mod gallery;
 mod head_and_options;
 mod host;
+mod import;
 mod memory;
 mod metadata;
 mod openapi;

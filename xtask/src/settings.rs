@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
 
-const DEFAULT_REGION: &str = "us-east-1";
+/// The region of a manifest's default.
+pub const DEFAULT_REGION: &str = "us-east-1";
 
 /// Storage, as a client sees it.
 #[derive(Debug, Clone)]
@@ -24,7 +25,9 @@ pub struct Storage {
     pub secret_access_key: String,
     /// Set with temporary credentials.
     pub session_token: Option<String>,
-    /// The file that these settings came from, for messages.
+    /// Whether the endpoint's host names the bucket already.
+    pub virtual_hosted: bool,
+    /// The file, or the options, that these settings came from, for messages.
     pub file: PathBuf,
 }
 
@@ -51,12 +54,14 @@ impl Storage {
             ),
         };
         let optional = |key: &str| values.get(key).filter(|value| !value.is_empty()).cloned();
-        if let Some(style) = optional("s3_addressing_style").filter(|style| style != "path") {
-            bail!(
-                "{}: s3_addressing_style is {style:?}, and this command only speaks path-style",
+        let virtual_hosted = match optional("s3_addressing_style").as_deref() {
+            None | Some("path") => false,
+            Some("virtual") => true,
+            Some(style) => bail!(
+                "{}: s3_addressing_style is {style:?}, and must be path or virtual",
                 file.display()
-            );
-        }
+            ),
+        };
         Ok(Self {
             endpoint: required("s3_endpoint")?,
             region: optional("s3_region").unwrap_or_else(|| DEFAULT_REGION.to_owned()),
@@ -64,6 +69,7 @@ impl Storage {
             access_key_id: required("s3_access_key_id")?,
             secret_access_key: required("s3_secret_access_key")?,
             session_token: optional("s3_session_token"),
+            virtual_hosted,
             file: file.to_owned(),
         })
     }
@@ -79,8 +85,15 @@ impl Storage {
     /// The address of this machine that the endpoint means.
     ///
     /// # Errors
-    /// When it is not of the form `http://127.0.0.1:9000`: then embedded storage cannot stand in for it.
+    /// When it is not of the form `http://127.0.0.1:9000`, or not path-style: then embedded storage cannot stand in for it.
     pub fn loopback_address(&self) -> anyhow::Result<SocketAddr> {
+        if self.virtual_hosted {
+            bail!(
+                "{}: s3_addressing_style is virtual, and embedded storage is told the bucket by \
+                 the path",
+                self.file.display()
+            );
+        }
         self.endpoint
             .trim_end_matches('/')
             .strip_prefix("http://")
@@ -170,6 +183,32 @@ mod tests {
 
         assert!(manifest.contains(&format!("s3_region = {{ default = {DEFAULT_REGION:?} }}")));
         assert_eq!(parse(COMPLETE).unwrap().region, DEFAULT_REGION);
+    }
+
+    #[test]
+    fn the_addressing_style_is_the_application_s_own() {
+        for (style, virtual_hosted) in [
+            ("path", Some(false)),
+            ("virtual", Some(true)),
+            ("Path", None),
+        ] {
+            let storage = parse(&format!("{COMPLETE}\ns3_addressing_style = {style:?}"));
+
+            assert_eq!(
+                storage.ok().map(|storage| storage.virtual_hosted),
+                virtual_hosted,
+                "{style}"
+            );
+        }
+    }
+
+    #[test]
+    fn storage_that_is_told_the_bucket_by_its_host_cannot_be_embedded() {
+        let text = format!("{COMPLETE}\ns3_addressing_style = \"virtual\"");
+
+        let error = parse(&text).unwrap().loopback_address().unwrap_err();
+
+        assert!(error.to_string().contains("s3_addressing_style"), "{error}");
     }
 
     #[test]

@@ -1,25 +1,23 @@
 //! What a file is: its type, its SHA-256, its size. All from its bytes, none from its name.
 
+mod dimensions;
+mod kind;
+
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{Read, Seek as _};
-use std::path::Path;
+use std::io::{self, BufReader, Cursor, Read, Seek as _};
+use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
-use image::ImageFormat;
+use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
-// Enough for an SVG that opens with a long licence comment; the others tell in 32 bytes.
-const HEAD_BYTES: u64 = 16 * 1024;
+pub use dimensions::Dimensions;
+pub use kind::Kind;
 
-/// A type of image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Kind {
-    /// Media type, for example `image/png`.
-    pub mime_type: &'static str,
-    /// The usual suffix, without a dot.
-    pub extension: &'static str,
-}
+/// Files above this size are not held in memory; they are read again while they are uploaded.
+pub const HELD_IN_MEMORY: u64 = 16 * 1024 * 1024;
+
+const BUFFER_BYTES: usize = 64 * 1024;
 
 /// What the bytes of an image file say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,98 +28,115 @@ pub struct Content {
     pub sha256: String,
     /// Length in bytes.
     pub size_bytes: u64,
+    /// Its size on a page, where it is known.
+    pub dimensions: Option<Dimensions>,
 }
 
-impl Content {
-    /// Reads `file` once, a buffer at a time; `None` when it is no image of a known type.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub fn read(file: &Path) -> anyhow::Result<Option<Self>> {
-        read(file).with_context(|| format!("cannot read {}", file.display()))
+/// Where the bytes of an image are.
+#[derive(Debug)]
+pub enum Source {
+    /// Here: those that the content was read from.
+    Memory(Bytes),
+    /// In this file, which may change any time.
+    File(PathBuf),
+}
+
+/// What reading a file has shown.
+#[derive(Debug)]
+pub enum Reading {
+    Image(Content, Source),
+    /// Something else than an image of a known type.
+    OtherFile,
+    /// Nothing to import, for this reason.
+    Refused(String),
+}
+
+impl Reading {
+    /// Reads `file`, a buffer at a time where it is large.
+    pub fn of(file: &Path, max_bytes: u64) -> Self {
+        read(file, max_bytes)
+            .unwrap_or_else(|error| Self::Refused(format!("cannot be read: {error}")))
     }
 }
 
-fn read(file: &Path) -> anyhow::Result<Option<Content>> {
-    let mut file = File::open(file)?;
+fn read(path: &Path, max_bytes: u64) -> io::Result<Reading> {
+    // Before it is opened: opening a pipe would wait for its writer.
+    if !std::fs::metadata(path)?.is_file() {
+        return Ok(Reading::Refused("is not a regular file".to_owned()));
+    }
+    let mut file = File::open(path)?;
     let mut head = Vec::new();
-    Read::by_ref(&mut file)
-        .take(HEAD_BYTES)
-        .read_to_end(&mut head)?;
-    let Some(kind) = kind_of(&head) else {
-        return Ok(None);
+    read_up_to(&mut file, kind::HEAD_BYTES as u64, &mut head)?;
+    if head.is_empty() {
+        return Ok(Reading::Refused("is empty".to_owned()));
+    }
+    let Some(kind) = kind::kind_of(&head) else {
+        return Ok(Reading::OtherFile);
     };
-    file.rewind()?;
-    let (sha256, size_bytes) = sha256_and_size(file)?;
-    Ok(Some(Content {
+    let announced = file.metadata()?.len();
+    if announced > max_bytes {
+        return Ok(too_large(announced, max_bytes));
+    }
+
+    let mut bytes = head;
+    let left = HELD_IN_MEMORY + 1 - bytes.len() as u64;
+    read_up_to(&mut file, left, &mut bytes)?;
+    let (source, (sha256, size_bytes), dimensions) = if bytes.len() as u64 <= HELD_IN_MEMORY {
+        let hashed = sha256_and_size(bytes.as_slice())?;
+        let dimensions = Dimensions::read(Cursor::new(&bytes));
+        (Source::Memory(bytes.into()), hashed, dimensions)
+    } else {
+        file.rewind()?;
+        let hashed = sha256_and_size(&file)?;
+        file.rewind()?;
+        let dimensions = Dimensions::read(BufReader::new(file));
+        (Source::File(path.to_owned()), hashed, dimensions)
+    };
+    // It may have grown since it was opened.
+    if size_bytes > max_bytes {
+        return Ok(too_large(size_bytes, max_bytes));
+    }
+    let content = Content {
         kind,
         sha256,
         size_bytes,
-    }))
+        dimensions,
+    };
+    Ok(Reading::Image(content, source))
 }
 
-fn sha256_and_size(mut file: File) -> anyhow::Result<(String, u64)> {
+fn too_large(size_bytes: u64, max_bytes: u64) -> Reading {
+    Reading::Refused(format!(
+        "has {size_bytes} bytes, more than the limit of {max_bytes} (--max-bytes)"
+    ))
+}
+
+fn read_up_to(file: &mut File, limit: u64, bytes: &mut Vec<u8>) -> io::Result<usize> {
+    Read::by_ref(file).take(limit).read_to_end(bytes)
+}
+
+fn sha256_and_size(mut reader: impl Read) -> io::Result<(String, u64)> {
     let mut digest = Sha256::new();
     let mut size_bytes = 0;
-    let mut buffer = vec![0; 64 * 1024];
+    let mut buffer = vec![0; BUFFER_BYTES];
     loop {
-        let count = file.read(&mut buffer)?;
+        let count = reader.read(&mut buffer)?;
         if count == 0 {
             break;
         }
         digest.update(&buffer[..count]);
         size_bytes += count as u64;
     }
-    let mut hex = String::new();
-    for byte in digest.finalize() {
-        write!(hex, "{byte:02x}")?;
-    }
-    Ok((hex, size_bytes))
+    Ok((hex(&digest.finalize()), size_bytes))
 }
 
-/// The type of an image that begins with `head`.
-fn kind_of(head: &[u8]) -> Option<Kind> {
-    if let Ok(format) = image::guess_format(head) {
-        return kind_of_format(format);
-    }
-    is_svg(head).then_some(Kind {
-        mime_type: "image/svg+xml",
-        extension: "svg",
+/// Two lower-case digits a byte.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut hex, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
     })
-}
-
-// Farbfeld has no image/* type, so the application could not serve it.
-fn kind_of_format(format: ImageFormat) -> Option<Kind> {
-    let mime_type = format.to_mime_type();
-    let extension = format.extensions_str().first()?;
-    mime_type.starts_with("image/").then_some(Kind {
-        mime_type,
-        extension,
-    })
-}
-
-// The root element is `svg`, after whatever XML allows before it (XML 1.0, section 2.8: prolog).
-fn is_svg(head: &[u8]) -> bool {
-    let head = String::from_utf8_lossy(head);
-    let mut rest = head.trim_start_matches('\u{feff}').trim_start();
-    loop {
-        let end_of_construct = if rest.starts_with("<?") {
-            "?>"
-        } else if rest.starts_with("<!--") {
-            "-->"
-        } else if rest.starts_with("<!DOCTYPE svg") {
-            return true;
-        } else {
-            break;
-        };
-        match rest.split_once(end_of_construct) {
-            Some((_, after)) => rest = after.trim_start(),
-            None => return false,
-        }
-    }
-    rest.strip_prefix("<svg")
-        .and_then(|rest| rest.chars().next())
-        .is_some_and(|next| next.is_whitespace() || next == '>' || next == '/')
 }
 
 #[cfg(test)]
@@ -129,48 +144,33 @@ fn is_svg(head: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_type_is_told_by_the_first_bytes() {
-        let cases: &[(&[u8], Option<&str>)] = &[
-            (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", Some("image/png")),
-            (b"\xff\xd8\xff\xe0\0\x10JFIF", Some("image/jpeg")),
-            (b"GIF89a", Some("image/gif")),
-            (b"RIFF\x24\0\0\0WEBPVP8L", Some("image/webp")),
-            (b"\0\0\0\x1cftypavif", Some("image/avif")),
-            (
-                b"<svg xmlns='http://www.w3.org/2000/svg'>",
-                Some("image/svg+xml"),
-            ),
-            (
-                b"\xef\xbb\xbf<?xml version='1.0'?>\n<!-- a <b> -->\n<svg>",
-                Some("image/svg+xml"),
-            ),
-            (
-                b"<!DOCTYPE svg PUBLIC \"-//W3C//DTD SVG 1.1//EN\"",
-                Some("image/svg+xml"),
-            ),
-            (b"<svgish>", None),
-            (b"<html><svg></svg></html>", None),
-            (b"<!-- <svg> without an end", None),
-            (b"%PDF-1.7", None),
-            (b"RIFF\x24\0\0\0WAVEfmt ", None),
-            (b"farbfeld\0\0\0\x01", None),
-            (b"", None),
-        ];
-        for (head, expected) in cases {
-            let kind = kind_of(head).map(|kind| kind.mime_type);
+    const ANY_SIZE: u64 = u64::MAX;
 
-            assert_eq!(kind, *expected, "{}", String::from_utf8_lossy(head));
+    /// What is read of a file with these bytes.
+    fn reading(bytes: &[u8], max_bytes: u64) -> Reading {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("picture.png");
+        std::fs::write(&file, bytes).unwrap();
+        Reading::of(&file, max_bytes)
+    }
+
+    fn image(reading: Reading) -> (Content, Source) {
+        match reading {
+            Reading::Image(content, source) => (content, source),
+            other => panic!("no image: {other:?}"),
+        }
+    }
+
+    fn reason(reading: Reading) -> String {
+        match reading {
+            Reading::Refused(reason) => reason,
+            other => panic!("not refused: {other:?}"),
         }
     }
 
     #[test]
     fn the_name_of_a_file_says_nothing_about_its_type() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("picture.png");
-        std::fs::write(&file, "GIF89a and more").unwrap();
-
-        let content = Content::read(&file).unwrap().unwrap();
+        let (content, _) = image(reading(b"GIF89a and more", ANY_SIZE));
 
         assert_eq!(content.kind.mime_type, "image/gif");
         assert_eq!(content.kind.extension, "gif");
@@ -178,17 +178,58 @@ mod tests {
 
     #[test]
     fn hash_and_size_cover_the_whole_file_however_long() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("long");
         let bytes = [b"GIF89a".as_slice(), &vec![7; 200_000]].concat();
-        std::fs::write(&file, &bytes).unwrap();
 
-        let content = Content::read(&file).unwrap().unwrap();
+        let (content, source) = image(reading(&bytes, ANY_SIZE));
 
         assert_eq!(
             content.sha256,
             "02cd68fc35c570c5e012cdd16c785360d978afcc47486b3278a460af6ccd94ab"
         );
         assert_eq!(content.size_bytes, 200_006);
+        assert!(matches!(source, Source::Memory(held) if held == bytes));
+    }
+
+    #[test]
+    fn a_large_file_is_hashed_whole_and_not_held_in_memory() {
+        let mut bytes = vec![7; usize::try_from(HELD_IN_MEMORY).unwrap() + 1];
+        bytes[..6].copy_from_slice(b"GIF89a");
+
+        let (content, source) = image(reading(&bytes, ANY_SIZE));
+
+        assert_eq!(content.sha256, hex(&Sha256::digest(&bytes)));
+        assert_eq!(content.size_bytes, HELD_IN_MEMORY + 1);
+        assert!(matches!(source, Source::File(_)));
+    }
+
+    #[test]
+    fn an_image_as_large_as_the_limit_is_taken_and_one_byte_more_is_not() {
+        image(reading(b"GIF89a", 6));
+
+        assert_eq!(
+            reason(reading(b"GIF89a", 5)),
+            "has 6 bytes, more than the limit of 5 (--max-bytes)"
+        );
+    }
+
+    #[test]
+    fn a_file_without_bytes_is_refused_and_one_without_an_image_is_not_taken_for_one() {
+        assert_eq!(reason(reading(b"", ANY_SIZE)), "is empty");
+        assert!(matches!(reading(b"%PDF-1.7", ANY_SIZE), Reading::OtherFile));
+        assert!(matches!(reading(b"%PDF-1.7", 1), Reading::OtherFile));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_refused_with_the_reason() {
+        let folder = tempfile::tempdir().unwrap();
+
+        let missing = Reading::of(&folder.path().join("missing"), ANY_SIZE);
+        let no_file = Reading::of(folder.path(), ANY_SIZE);
+
+        assert_eq!(
+            reason(missing),
+            "cannot be read: No such file or directory (os error 2)"
+        );
+        assert_eq!(reason(no_file), "is not a regular file");
     }
 }

@@ -1,63 +1,73 @@
 //! Which files an import is about.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
-
 /// A file to import, and how it was found.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
     /// The user named this very file.
     Named(PathBuf),
     /// It lies in a folder that the user named.
     InFolder(PathBuf),
+    /// It cannot be looked at, for this reason; it may be a folder.
+    Unreadable(PathBuf, String),
 }
 
 impl Found {
     pub fn file(&self) -> &Path {
         match self {
-            Self::Named(file) | Self::InFolder(file) => file,
+            Self::Named(file) | Self::InFolder(file) | Self::Unreadable(file, _) => file,
         }
+    }
+
+    /// Its length, as far as it is known.
+    pub fn size_bytes(&self) -> u64 {
+        std::fs::metadata(self.file()).map_or(0, |metadata| metadata.len())
     }
 }
 
 /// The files of `paths`, folders searched to any depth in the order of their names.
 ///
 /// Hidden files and folders are left out of a search, and links to folders are not followed.
-pub fn find(paths: &[PathBuf]) -> anyhow::Result<Vec<Found>> {
+pub fn find(paths: &[PathBuf]) -> Vec<Found> {
     let mut found = Vec::new();
     for path in paths {
-        if metadata(path)?.is_dir() {
-            search(path, &mut found)?;
-        } else {
-            found.push(Found::Named(path.clone()));
+        match std::fs::metadata(path) {
+            Ok(metadata) if metadata.is_dir() => search(path, &mut found),
+            Ok(_) => found.push(Found::Named(path.clone())),
+            Err(error) => found.push(unreadable(path, &error)),
         }
     }
-    Ok(found)
+    found
 }
 
-fn search(folder: &Path, found: &mut Vec<Found>) -> anyhow::Result<()> {
-    let cannot_list = || format!("cannot list the folder {}", folder.display());
-    let mut entries = std::fs::read_dir(folder)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .with_context(cannot_list)?;
+fn search(folder: &Path, found: &mut Vec<Found>) {
+    let entries = std::fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let mut entries = match entries {
+        Ok(entries) => entries,
+        Err(error) => return found.push(unreadable(folder, &error)),
+    };
     entries.sort_by_key(std::fs::DirEntry::file_name);
     for entry in entries {
         if entry.file_name().to_string_lossy().starts_with('.') {
             continue;
         }
         let path = entry.path();
-        if entry.file_type().with_context(cannot_list)?.is_dir() {
-            search(&path, found)?;
-        } else if metadata(&path)?.is_file() {
-            found.push(Found::InFolder(path));
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            search(&path, found);
+            continue;
+        }
+        match std::fs::metadata(&path) {
+            Ok(metadata) if metadata.is_file() => found.push(Found::InFolder(path)),
+            Ok(_) => {}
+            Err(error) => found.push(unreadable(&path, &error)),
         }
     }
-    Ok(())
 }
 
-fn metadata(path: &Path) -> anyhow::Result<std::fs::Metadata> {
-    std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))
+fn unreadable(path: &Path, error: &io::Error) -> Found {
+    Found::Unreadable(path.to_owned(), format!("cannot be read: {error}"))
 }
 
 #[cfg(test)]
@@ -75,7 +85,7 @@ mod tests {
             std::fs::write(at(name), "").unwrap();
         }
 
-        let found = find(&[folder.path().to_owned(), at(".z")]).unwrap();
+        let found = find(&[folder.path().to_owned(), at(".z")]);
 
         assert_eq!(
             found,
@@ -89,9 +99,22 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_does_not_exist_is_named() {
-        let error = find(&["no/such/file".into()]).unwrap_err().to_string();
+    fn what_cannot_be_looked_at_is_found_with_the_reason_among_the_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let (dangling, file) = (folder.path().join("a"), folder.path().join("b"));
+        std::os::unix::fs::symlink("nowhere", &dangling).unwrap();
+        std::fs::write(&file, "").unwrap();
+        let reason = || "cannot be read: No such file or directory (os error 2)".to_owned();
 
-        assert!(error.contains("no/such/file"), "{error}");
+        let found = find(&["no/such/file".into(), folder.path().to_owned()]);
+
+        assert_eq!(
+            found,
+            [
+                Found::Unreadable("no/such/file".into(), reason()),
+                Found::Unreadable(dangling, reason()),
+                Found::InFolder(file),
+            ]
+        );
     }
 }

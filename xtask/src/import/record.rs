@@ -1,18 +1,19 @@
 //! The record of an image, and the stores that the application may read it from.
 
 mod key_value;
+mod libsql;
 mod sqlite;
 
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use rusqlite::Connection;
 use uuid::Uuid;
 
 use super::content::Content;
 use crate::data_folder::DataFolder;
-use crate::metadata_store::MetadataStore;
+use crate::metadata_store::{Database, MetadataStore};
 
 /// What the application knows of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +38,7 @@ impl Record {
             kind,
             sha256,
             size_bytes,
+            ..
         } = content;
         Self {
             id: Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("sha256:{sha256}").as_bytes()),
@@ -48,13 +50,23 @@ impl Record {
     }
 }
 
+/// Whether what is written stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writing {
+    /// It does.
+    Kept,
+    /// It is undone at once: only what would change is of interest.
+    Tried,
+}
+
 /// Where records are written.
 pub trait RecordStore {
-    /// Writes `record`, in place of an earlier one of the same id.
+    /// Writes `records`, all or none, each in place of an earlier one of the same id. Tells of each
+    /// whether that changed anything.
     ///
     /// # Errors
     /// When the store refuses.
-    fn save(&self, record: &Record) -> anyhow::Result<()>;
+    fn save(&self, records: &[Record]) -> anyhow::Result<Vec<bool>>;
 }
 
 impl MetadataStore {
@@ -63,22 +75,78 @@ impl MetadataStore {
     /// # Errors
     /// When its file cannot be opened or prepared.
     pub fn open(self, data: &DataFolder) -> anyhow::Result<Box<dyn RecordStore>> {
-        let file = self.file(data);
-        let connection = connect(&file)
-            .with_context(|| format!("cannot open the database {}", file.display()))?;
-        self.prepare(connection)
-            .with_context(|| format!("cannot prepare the database {}", file.display()))
+        self.open_in(&Database::File(self.file(data)), Writing::Kept)
     }
 
-    fn prepare(self, connection: Connection) -> anyhow::Result<Box<dyn RecordStore>> {
+    /// Opens the store in `database`, and makes it where it does not exist.
+    ///
+    /// # Errors
+    /// When it cannot be opened or prepared, or is of a kind that the store is never kept in.
+    pub fn open_in(
+        self,
+        database: &Database,
+        writing: Writing,
+    ) -> anyhow::Result<Box<dyn RecordStore>> {
+        match (self, database) {
+            (Self::Sqlite, Database::LibSql { url, token }) => Ok(Box::new(
+                libsql::Database::prepare(url, token.as_deref(), writing)?,
+            )),
+            (Self::KeyValue, Database::LibSql { .. }) => {
+                bail!(
+                    "a libSQL database holds no key-value store: give --metadata sqlite, or a file"
+                )
+            }
+            (_, Database::File(file)) => connect(file, writing)
+                .with_context(|| format!("cannot open the database {}", file.display()))
+                .and_then(|connection| {
+                    self.prepare(connection, writing)
+                        .with_context(|| format!("cannot prepare the database {}", file.display()))
+                }),
+        }
+    }
+
+    fn prepare(
+        self,
+        connection: Connection,
+        writing: Writing,
+    ) -> anyhow::Result<Box<dyn RecordStore>> {
         Ok(match self {
-            Self::Sqlite => Box::new(sqlite::Table::prepare(connection)?),
-            Self::KeyValue => Box::new(key_value::Store::prepare(connection)?),
+            Self::Sqlite => Box::new(sqlite::Table::prepare(connection, writing)?),
+            Self::KeyValue => Box::new(key_value::Store::prepare(connection, writing)?),
         })
     }
 }
 
-fn connect(file: &Path) -> anyhow::Result<Connection> {
+// One transaction, in which `save_one` tells how many rows it has changed.
+fn write(
+    connection: &Connection,
+    writing: Writing,
+    schema: &str,
+    records: &[Record],
+    save_one: impl Fn(&Record) -> anyhow::Result<usize>,
+) -> anyhow::Result<Vec<bool>> {
+    let save_all = || {
+        let transaction = connection.unchecked_transaction()?;
+        if writing == Writing::Tried {
+            transaction.execute_batch(schema)?;
+        }
+        let changed = records
+            .iter()
+            .map(|record| Ok(save_one(record)? > 0))
+            .collect::<anyhow::Result<_>>()?;
+        match writing {
+            Writing::Kept => transaction.commit()?,
+            Writing::Tried => transaction.rollback()?,
+        }
+        anyhow::Ok(changed)
+    };
+    save_all().context("cannot write records")
+}
+
+fn connect(file: &Path, writing: Writing) -> anyhow::Result<Connection> {
+    if writing == Writing::Tried && !file.exists() {
+        return Ok(Connection::open_in_memory()?);
+    }
     if let Some(folder) = file.parent() {
         std::fs::create_dir_all(folder)?;
     }
@@ -104,6 +172,7 @@ mod tests {
             },
             sha256: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855".to_owned(),
             size_bytes: 42,
+            dimensions: None,
         }
     }
 
@@ -112,7 +181,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let data = DataFolder::at(folder.path()).unwrap();
         for _ in 0..2 {
-            store.open(&data).unwrap().save(record).unwrap();
+            store
+                .open(&data)
+                .unwrap()
+                .save(std::slice::from_ref(record))
+                .unwrap();
         }
         let connection = Connection::open(store.file(&data)).unwrap();
         (folder, connection)
@@ -186,6 +259,53 @@ mod tests {
                 "size_bytes": 42,
             })
         );
+    }
+
+    #[test]
+    fn only_a_record_that_is_new_or_another_than_before_counts_as_a_change() {
+        let record = Record::of(&content());
+        let corrected = Record {
+            mime_type: "image/apng".to_owned(),
+            ..record.clone()
+        };
+        for store in MetadataStore::value_variants() {
+            let folder = tempfile::tempdir().unwrap();
+            let data = DataFolder::at(folder.path()).unwrap();
+            let records = store.open(&data).unwrap();
+
+            for (record, changed) in [
+                (&record, true),
+                (&record, false),
+                (&corrected, true),
+                (&corrected, false),
+            ] {
+                let outcome = records.save(std::slice::from_ref(record)).unwrap();
+
+                assert_eq!(outcome, [changed], "{store:?}, {record:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_only_tried_leaves_no_file_and_no_record() {
+        let record = Record::of(&content());
+        for store in MetadataStore::value_variants() {
+            let folder = tempfile::tempdir().unwrap();
+            let data = DataFolder::at(folder.path()).unwrap();
+            let database = Database::File(store.file(&data));
+            let save = |writing| {
+                let records = store.open_in(&database, writing).unwrap();
+                records.save(std::slice::from_ref(&record)).unwrap()
+            };
+
+            assert_eq!(save(Writing::Tried), [true], "{store:?}");
+            assert!(!store.file(&data).exists(), "{store:?}");
+            std::fs::create_dir(data.state()).unwrap();
+            std::fs::write(store.file(&data), "").unwrap();
+            assert_eq!(save(Writing::Tried), [true], "{store:?}");
+            assert_eq!(save(Writing::Kept), [true], "{store:?}");
+            assert_eq!(save(Writing::Tried), [false], "{store:?}");
+        }
     }
 
     #[test]

@@ -1,0 +1,133 @@
+//! Storage whose folder a test looks into, and a way to it on which an upload gets stuck.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::sync::LazyLock;
+use std::sync::mpsc::{self, Receiver, Sender};
+
+use image_proxy_embedded_storage::{Credentials, EmbeddedStorage, SeenRequest};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use crate::harness::wait_for;
+
+/// Runs every storage of these tests.
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+
+/// A server with one bucket.
+pub struct Storage {
+    server: EmbeddedStorage,
+    folder: TempDir,
+}
+
+impl Storage {
+    pub const BUCKET: &str = "pictures";
+
+    pub fn start() -> Self {
+        let folder = TempDir::new().unwrap();
+        std::fs::create_dir(folder.path().join(Self::BUCKET)).unwrap();
+        let any_port = ([127, 0, 0, 1], 0).into();
+        let credentials = Self::credentials();
+        let server = EmbeddedStorage::start(any_port, folder.path(), &credentials);
+        let server = RUNTIME.block_on(server).unwrap();
+        Self { server, folder }
+    }
+
+    pub fn credentials() -> Credentials {
+        Credentials {
+            access_key_id: "import-id".into(),
+            secret_access_key: "import-secret".into(),
+        }
+    }
+
+    pub fn endpoint(&self) -> String {
+        self.server.endpoint()
+    }
+
+    /// The bytes of an object.
+    pub fn get(&self, key: &str) -> Option<Vec<u8>> {
+        std::fs::read(self.folder.path().join(Self::BUCKET).join(key)).ok()
+    }
+
+    /// The files in which anything of an object may be, finished or not.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let mut folders = vec![self.folder.path().to_owned()];
+        let mut files = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    files.push(path);
+                }
+            }
+        }
+        files
+    }
+
+    /// The requests that change something, in order.
+    pub fn writes(&self) -> Vec<SeenRequest> {
+        let mut requests = self.server.requests();
+        requests.retain(|request| !matches!(request.method.as_str(), "GET" | "HEAD"));
+        requests
+    }
+}
+
+/// A way to storage on which the second part of an upload gets stuck.
+pub struct Bottleneck {
+    endpoint: String,
+    stuck: Receiver<()>,
+}
+
+impl Bottleneck {
+    pub fn before(storage: &Storage) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let upstream = storage.endpoint().replace("http://", "");
+        let (sender, stuck) = mpsc::channel();
+        std::thread::spawn(move || {
+            for client in listener.incoming().map_while(Result::ok) {
+                let server = TcpStream::connect(&upstream).unwrap();
+                let (to_client, from_server) =
+                    (client.try_clone().unwrap(), server.try_clone().unwrap());
+                let sender = sender.clone();
+                std::thread::spawn(move || pass(client, server, Some(&sender)));
+                std::thread::spawn(move || pass(from_server, to_client, None));
+            }
+        });
+        Self { endpoint, stuck }
+    }
+
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    pub fn wait_until_stuck(&self) {
+        wait_for("the second part", || self.stuck.try_recv().ok());
+    }
+}
+
+fn pass(mut from: TcpStream, mut to: TcpStream, stuck: Option<&Sender<()>>) {
+    let second_part = b"partNumber=2&";
+    let mut buffer = vec![0; 64 << 10];
+    while let Ok(count @ 1..) = from.read(&mut buffer) {
+        let bytes = &buffer[..count];
+        if let Some(stuck) = stuck
+            && bytes
+                .windows(second_part.len())
+                .any(|some| some == second_part)
+        {
+            let _ = stuck.send(());
+            // What else comes is swallowed, and no answer ever comes back.
+            while let Ok(1..) = from.read(&mut buffer) {}
+            break;
+        }
+        if to.write_all(bytes).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(Shutdown::Write);
+    let _ = from.shutdown(Shutdown::Read);
+}

@@ -1,0 +1,59 @@
+//! The wish that an import ends early, seen from every task of it.
+
+use std::io;
+use std::process::exit;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+/// What a shell reports of a command that Ctrl-C ended.
+pub const INTERRUPTED: u8 = 130;
+
+/// Tells whether the import shall end, to any number of tasks.
+#[derive(Debug, Clone)]
+pub struct Stop(watch::Receiver<bool>);
+
+impl Stop {
+    /// What nobody can ask for.
+    pub fn never() -> Self {
+        Self(watch::channel(false).1)
+    }
+
+    /// At the first Ctrl-C, `kill` or closed terminal; a second one ends the program at once. To be
+    /// called within a runtime that lives as long as the import.
+    ///
+    /// # Errors
+    /// When the signals cannot be watched.
+    pub fn on_signals() -> io::Result<Self> {
+        let (request, stop) = watch::channel(false);
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut hang_up = signal(SignalKind::hangup())?;
+        tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => {}
+                    _ = hang_up.recv() => {}
+                }
+                if request.send_replace(true) {
+                    exit(INTERRUPTED.into());
+                }
+            }
+        });
+        Ok(Self(stop))
+    }
+
+    /// Whether it has been asked for.
+    pub fn is_requested(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    /// Ends once it is asked for.
+    pub async fn requested(&mut self) {
+        if self.0.wait_for(|requested| *requested).await.is_err() {
+            // Nobody is left who could ask.
+            std::future::pending::<()>().await;
+        }
+    }
+}
