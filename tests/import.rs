@@ -415,6 +415,23 @@ fn an_image_above_the_limit_of_the_application_is_refused() {
 }
 
 #[test]
+fn storage_may_be_told_the_bucket_by_its_host() {
+    let workshop = Workshop::new();
+    let bytes = gif("a", 2000);
+    let file = workshop.write("a.gif", &bytes);
+    let endpoint = workshop.storage.virtual_hosted_endpoint();
+
+    let ended = workshop.import(
+        &["--addressing-style", "virtual", "--endpoint", &endpoint],
+        &[&file],
+    );
+
+    ended.assert_code(0);
+    workshop.assert_objects("sqlite");
+    assert_eq!(workshop.records("sqlite").len(), 1);
+}
+
+#[test]
 fn a_dry_run_tells_what_an_import_would_do_and_changes_nothing() {
     for metadata in ["sqlite", "key-value"] {
         println!("records in {metadata}:");

@@ -18,6 +18,8 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 /// A server with one bucket.
 pub struct Storage {
     server: EmbeddedStorage,
+    /// Serves the same bucket under an address of its own.
+    virtual_hosted: EmbeddedStorage,
     folder: TempDir,
 }
 
@@ -31,7 +33,18 @@ impl Storage {
         let credentials = Self::credentials();
         let server = EmbeddedStorage::start(any_port, folder.path(), &credentials);
         let server = RUNTIME.block_on(server).unwrap();
-        Self { server, folder }
+        let virtual_hosted = EmbeddedStorage::start_virtual_hosted(
+            any_port,
+            folder.path(),
+            &credentials,
+            Self::BUCKET,
+        );
+        let virtual_hosted = RUNTIME.block_on(virtual_hosted).unwrap();
+        Self {
+            server,
+            virtual_hosted,
+            folder,
+        }
     }
 
     pub fn credentials() -> Credentials {
@@ -43,6 +56,11 @@ impl Storage {
 
     pub fn endpoint(&self) -> String {
         self.server.endpoint()
+    }
+
+    /// Where the host alone names the bucket.
+    pub fn virtual_hosted_endpoint(&self) -> String {
+        self.virtual_hosted.endpoint()
     }
 
     /// The bytes of an object.

@@ -5,6 +5,7 @@
 //! ([`record`]). The object comes before the record, so that no record ever points at nothing.
 
 mod content;
+mod delivery;
 mod files;
 pub mod gallery;
 mod progress;
@@ -17,7 +18,6 @@ mod upload;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::mpsc::{self, Receiver};
 
 use anyhow::Context as _;
 use tokio::runtime::Runtime;
@@ -27,12 +27,12 @@ use crate::data_folder::DataFolder;
 use crate::local::Options;
 use crate::metadata_store::Database;
 use content::{Content, Dimensions};
-use files::Found;
+use delivery::deliver;
 use record::{Record, RecordStore, Writing};
 use report::{Ending, Report, Style};
 use stop::Stop;
 use storage_options::StorageOptions;
-use transfer::{Plan, Step, Transferred, transfer};
+use transfer::Plan;
 
 pub use upload::Bucket;
 
@@ -40,8 +40,6 @@ pub use upload::Bucket;
 const DEFAULT_MAX_BYTES: u64 = 52_428_800;
 /// How many files are worked on at the same time by default.
 const DEFAULT_PARALLEL: usize = 8;
-/// How many records are written in one transaction at most.
-const RECORDS_AT_ONCE: usize = 100;
 
 /// Import image files: upload each to storage and record it where the application looks
 #[derive(Debug, clap::Args)]
@@ -276,68 +274,6 @@ pub fn import(
     outcome?;
     images.sort_by_key(|(place, _)| *place);
     images.iter().map(|(_, image)| image).for_each(on_imported);
-    Ok(())
-}
-
-/// Transfers on other threads, and writes records and tells outcomes on this one.
-fn deliver(
-    runtime: &Runtime,
-    found: Vec<Found>,
-    plan: Plan,
-    stop: &Stop,
-    records: &dyn RecordStore,
-    on_outcome: impl FnMut(usize, Outcome) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
-    // Objects do not run far ahead of their records: the transfer waits where these are slow.
-    let (sender, steps) = mpsc::sync_channel(RECORDS_AT_ONCE);
-    std::thread::scope(|scope| {
-        let transfer =
-            scope.spawn(|| runtime.block_on(transfer(found, plan, stop.clone(), sender)));
-        let recorded = record_all(&steps, records, on_outcome);
-        // Where records fail, nobody receives any more: that ends the transfer.
-        drop(steps);
-        let transferred = transfer
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        recorded.and(transferred)
-    })
-}
-
-/// Ends when the last step has been sent, or at the first failure.
-fn record_all(
-    steps: &Receiver<Step>,
-    records: &dyn RecordStore,
-    mut on_outcome: impl FnMut(usize, Outcome) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
-    while let Ok(first) = steps.recv() {
-        let more = steps.try_iter().take(RECORDS_AT_ONCE - 1);
-        let (mut objects, mut batch) = (Vec::new(), Vec::new());
-        for Step { place, result } in std::iter::once(first).chain(more) {
-            match result {
-                Transferred::Refused(reason) => on_outcome(place, Outcome::Refused(reason))?,
-                Transferred::PassedOver => on_outcome(place, Outcome::PassedOver)?,
-                Transferred::Object {
-                    image,
-                    record,
-                    was_there,
-                } => {
-                    batch.push(record);
-                    objects.push((place, image, was_there));
-                }
-            }
-        }
-        if batch.is_empty() {
-            continue;
-        }
-        for ((place, image, was_there), changed) in objects.into_iter().zip(records.save(&batch)?) {
-            let outcome = if was_there && !changed {
-                Outcome::Present(image)
-            } else {
-                Outcome::Imported(image)
-            };
-            on_outcome(place, outcome)?;
-        }
-    }
     Ok(())
 }
 

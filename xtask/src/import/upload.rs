@@ -1,5 +1,7 @@
 //! The bytes of an image, into the bucket.
 
+mod create;
+
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
@@ -14,16 +16,12 @@ use object_store::{
     Attribute, Attributes, BackoffConfig, ClientOptions, MultipartUpload, ObjectStore,
     ObjectStoreExt as _, PutMultipartOptions, PutOptions, RetryConfig,
 };
-use rusty_s3::{Credentials, S3Action as _, UrlStyle};
 use sha2::{Digest as _, Sha256};
-use ureq::http::StatusCode;
 
 use super::content::{Content, Source, hex};
 use super::stop::Stop;
 use crate::settings::Storage;
 
-// How long a signature stays good; each is used at once.
-const SIGNATURE_LIFETIME: Duration = Duration::from_mins(1);
 // Parts of one object have to be as long as each other, and at least 5 MiB (S3: UploadPart).
 const PART_BYTES: u64 = 8 * 1024 * 1024;
 // A part over a slow line takes its time.
@@ -96,46 +94,6 @@ impl Bucket {
             objects: Arc::new(objects),
             settings: storage.clone(),
         })
-    }
-
-    /// Creates the bucket; fine if it exists. Only for storage of one's own: the client of objects
-    /// does not do such things.
-    ///
-    /// # Errors
-    /// When storage cannot be reached, or refuses.
-    pub fn create(&self) -> anyhow::Result<()> {
-        let storage = &self.settings;
-        let (name, region) = (storage.bucket.clone(), storage.region.clone());
-        let bucket =
-            rusty_s3::Bucket::new(storage.endpoint.parse()?, UrlStyle::Path, name, region)?;
-        let credentials = Credentials::new(&*storage.access_key_id, &*storage.secret_access_key);
-        let agent: ureq::Agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_connect(Some(CONNECT_TIMEOUT))
-            .build()
-            .into();
-        let exists = bucket
-            .head_bucket(Some(&credentials))
-            .sign(SIGNATURE_LIFETIME);
-        let answer = agent.head(exists.as_str()).call();
-        if answer.with_context(|| self.failure())?.status() == StatusCode::OK {
-            return Ok(());
-        }
-        let create = bucket.create_bucket(&credentials).sign(SIGNATURE_LIFETIME);
-        let mut answer = agent
-            .put(create.as_str())
-            .send_empty()
-            .with_context(|| self.failure())?;
-        if !answer.status().is_success() {
-            let said = answer.body_mut().read_to_string().unwrap_or_default();
-            bail!(
-                "cannot create the bucket {}: storage answered {}: {}",
-                storage.bucket,
-                answer.status(),
-                said.trim()
-            );
-        }
-        Ok(())
     }
 
     /// Whether the object `key` is there. Keys are made of the content's hash: an object of that key
@@ -269,4 +227,46 @@ fn next_part(file: &mut File) -> io::Result<Vec<u8>> {
 
 fn attributes(content: &Content) -> Attributes {
     Attributes::from_iter([(Attribute::ContentType, content.kind.mime_type)])
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+mod tests {
+    use object_store::memory::InMemory;
+
+    use super::super::content::Reading;
+    use super::*;
+
+    /// How an upload in parts ends of a file that is written anew after it has been read, and the
+    /// object that it leaves.
+    async fn upload_after(first: &[u8], second: &[u8]) -> (Upload, Option<Bytes>) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("image");
+        std::fs::write(&file, first).unwrap();
+        let Reading::Image(content, _) = Reading::of(&file, u64::MAX) else {
+            panic!("no image");
+        };
+        std::fs::write(&file, second).unwrap();
+        let (store, key) = (InMemory::new(), Key::from("key"));
+        let mut upload = store.put_multipart(&key).await.unwrap();
+
+        let outcome = send_parts(upload.as_mut(), &content, &file).await.unwrap();
+
+        let object = match store.get(&key).await {
+            Ok(object) => Some(object.bytes().await.unwrap()),
+            Err(_) => None,
+        };
+        (outcome, object)
+    }
+
+    #[tokio::test]
+    async fn a_file_that_changes_while_it_is_imported_becomes_no_object() {
+        let (before, after) = (b"GIF89a before", b"GIF89a after!");
+
+        let unchanged = upload_after(before, before).await;
+        let changed = upload_after(before, after).await;
+
+        assert_eq!(unchanged, (Upload::Done, Some(before.as_slice().into())));
+        assert_eq!(changed, (Upload::Changed, None));
+    }
 }

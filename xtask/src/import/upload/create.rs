@@ -1,0 +1,53 @@
+//! A bucket for storage of one's own: the client of objects does not make any.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use rusty_s3::{Credentials, S3Action as _, UrlStyle};
+use ureq::http::StatusCode;
+
+use super::{Bucket, CONNECT_TIMEOUT};
+
+// How long a signature stays good; each is used at once.
+const SIGNATURE_LIFETIME: Duration = Duration::from_mins(1);
+
+impl Bucket {
+    /// Creates the bucket; fine if it exists.
+    ///
+    /// # Errors
+    /// When storage cannot be reached, or refuses.
+    pub fn create(&self) -> anyhow::Result<()> {
+        let storage = &self.settings;
+        let (name, region) = (storage.bucket.clone(), storage.region.clone());
+        let bucket =
+            rusty_s3::Bucket::new(storage.endpoint.parse()?, UrlStyle::Path, name, region)?;
+        let credentials = Credentials::new(&*storage.access_key_id, &*storage.secret_access_key);
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_connect(Some(CONNECT_TIMEOUT))
+            .build()
+            .into();
+        let exists = bucket
+            .head_bucket(Some(&credentials))
+            .sign(SIGNATURE_LIFETIME);
+        let answer = agent.head(exists.as_str()).call();
+        if answer.with_context(|| self.failure())?.status() == StatusCode::OK {
+            return Ok(());
+        }
+        let create = bucket.create_bucket(&credentials).sign(SIGNATURE_LIFETIME);
+        let mut answer = agent
+            .put(create.as_str())
+            .send_empty()
+            .with_context(|| self.failure())?;
+        if !answer.status().is_success() {
+            let said = answer.body_mut().read_to_string().unwrap_or_default();
+            bail!(
+                "cannot create the bucket {}: storage answered {}: {}",
+                storage.bucket,
+                answer.status(),
+                said.trim()
+            );
+        }
+        Ok(())
+    }
+}
