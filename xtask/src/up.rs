@@ -34,7 +34,7 @@ Examples:
   cargo xtask up --metadata key-value
   cargo xtask up --host spin           with the Spin on PATH, or the one that SPIN_BIN names
   cargo xtask up --fresh               forget all imported images first
-  cargo xtask up --no-gallery          the API alone, closed to pages of other origins
+  cargo xtask up --no-gallery          the API alone, cross-origin settings as they are
   cargo xtask up --listen 127.0.0.1:0 --storage 127.0.0.1:0 --gallery 127.0.0.1:0 --data target/second
                                        a second one beside the first, on free ports")]
 pub struct Args {
@@ -117,25 +117,13 @@ async fn serve(
     let endpoint = storage.endpoint();
     let metadata = args.local.metadata;
     let images = import_samples(&settings.at(&endpoint), metadata, data)?;
-    gallery::list(&images, &data.gallery())?;
+    import::gallery::add(&data.gallery(), &images)?;
     // It listens before the application starts, which has to know its origin.
     let gallery = match args.gallery() {
         Some(address) => Some(Gallery::listen(address).await?),
         None => None,
     };
-    let mut host = Host::start(&Launch {
-        program,
-        listen: args.listen,
-        state: &data.state(),
-        variables: &[
-            ("s3_endpoint", &endpoint),
-            ("metadata_store", metadata.name()),
-            (
-                "cors_allowed_origins",
-                gallery.as_ref().map_or("", Gallery::origin),
-            ),
-        ],
-    })?;
+    let mut host = start_host(args, program, data, &endpoint, gallery.as_ref())?;
     let places = format!(
         "Objects are in storage at {endpoint}, records in {}.",
         project::shown(&metadata.file(data))
@@ -175,6 +163,26 @@ async fn start_storage(
     EmbeddedStorage::start_unrecorded(address, folder, &credentials)
         .await
         .context("cannot start storage")
+}
+
+fn start_host(
+    args: &Args,
+    program: &Path,
+    data: &DataFolder,
+    endpoint: &str,
+    gallery: Option<&Gallery>,
+) -> anyhow::Result<Host> {
+    let mut variables = vec![
+        ("s3_endpoint", endpoint),
+        ("metadata_store", args.local.metadata.name()),
+    ];
+    variables.extend(gallery.map(|gallery| ("cors_allowed_origins", gallery.origin())));
+    Host::start(&Launch {
+        program,
+        listen: args.listen,
+        state: &data.state(),
+        variables: &variables,
+    })
 }
 
 // Blocks this thread, while storage answers on the runtime's others.

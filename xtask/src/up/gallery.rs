@@ -17,8 +17,6 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use crate::import::Imported;
-
 /// What it serves of `examples/gallery`, besides `/`, which is `index.html`.
 const PAGE: [(&str, &str); 4] = [
     ("/index.html", "text/html; charset=utf-8"),
@@ -88,34 +86,6 @@ async fn serve_connection(stream: TcpStream, site: Arc<Site>) {
         .timer(TokioTimer::new())
         .serve_connection(TokioIo::new(stream), service)
         .await;
-}
-
-/// Writes the list of pictures.
-///
-/// # Errors
-/// When it cannot be written.
-pub fn list(images: &[Imported], file: &Path) -> anyhow::Result<()> {
-    let pictures: Vec<_> = images.iter().map(picture).collect();
-    serde_json::to_vec_pretty(&pictures)
-        .map_err(anyhow::Error::from)
-        .and_then(|json| Ok(std::fs::write(file, json)?))
-        .with_context(|| format!("cannot write {}", file.display()))
-}
-
-fn picture(image: &Imported) -> serde_json::Value {
-    let size = image::ImageReader::open(&image.file)
-        .and_then(image::ImageReader::with_guessed_format)
-        .ok()
-        .and_then(|reader| reader.into_dimensions().ok());
-    serde_json::json!({
-        "id": image.id,
-        "url": format!("/api/v1/images/{}/file", image.id),
-        "name": image.file.file_name().map(|name| name.to_string_lossy()),
-        "mime_type": image.mime_type,
-        "size_bytes": image.size_bytes,
-        "width": size.map(|(width, _)| width),
-        "height": size.map(|(_, height)| height),
-    })
 }
 
 /// What the gallery is made of.
