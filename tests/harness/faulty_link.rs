@@ -204,31 +204,31 @@ impl Upstream {
         Self { address, open }
     }
 
-    fn ask(&mut self, request: &str) -> std::io::Result<Answer> {
-        if let Some(mut open) = self.open.take()
-            && let Ok(answer) = exchange(&mut open, request)
-        {
-            self.open = Some(open);
-            return Ok(answer);
-        }
-        let stream = TcpStream::connect(self.address)?;
-        stream.set_nodelay(true)?;
-        let open = self.open.insert(BufReader::new(stream));
-        exchange(open, request)
+    /// Waits for the head; the body is read as it is passed on.
+    fn ask(&mut self, request: &str) -> std::io::Result<Answer<&mut BufReader<TcpStream>>> {
+        let reused = self.open.as_mut().map(|open| send(open, request));
+        let head = if let Some(Ok(head)) = reused {
+            head
+        } else {
+            let stream = TcpStream::connect(self.address)?;
+            stream.set_nodelay(true)?;
+            send(self.open.insert(BufReader::new(stream)), request)?
+        };
+        let has_body = !request.starts_with("HEAD ");
+        let length = if has_body { content_length(&head) } else { 0 };
+        let body = self.open.as_mut().unwrap().take(length);
+        Ok(Answer { head, body })
     }
 }
 
-fn exchange(storage: &mut BufReader<TcpStream>, request: &str) -> std::io::Result<Answer> {
+/// Gives the head of the answer.
+fn send(storage: &mut BufReader<TcpStream>, request: &str) -> std::io::Result<String> {
     storage.get_mut().write_all(request.as_bytes())?;
-    let head = read_head(storage)?.ok_or(std::io::ErrorKind::UnexpectedEof)?;
-    let has_body = !request.starts_with("HEAD ");
-    let length = if has_body { content_length(&head) } else { 0 };
-    let mut body = vec![0; length];
-    storage.read_exact(&mut body)?;
-    Ok(Answer { head, body })
+    let head = read_head(storage)?;
+    head.ok_or(std::io::ErrorKind::UnexpectedEof.into())
 }
 
-fn content_length(head: &str) -> usize {
+fn content_length(head: &str) -> u64 {
     let mut fields = head.lines().filter_map(|line| line.split_once(": "));
     let field = fields.find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
     let (_, length) = field.unwrap_or_else(|| panic!("no length is told by {head}"));

@@ -1,6 +1,6 @@
 //! What is done to one answer of storage.
 
-use std::io::Write;
+use std::io::{ErrorKind, Read, Take, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
@@ -55,66 +55,74 @@ impl Ending {
 }
 
 /// What storage says.
-pub(super) struct Answer {
+pub(super) struct Answer<R> {
     pub(super) head: String,
-    pub(super) body: Vec<u8>,
+    pub(super) body: Take<R>,
 }
 
-impl Answer {
-    /// Tells whether the connection is over.
+impl<R: Read> Answer<R> {
+    /// Passes it on, or what the fault makes of it. Tells whether the connection is over.
     pub(super) fn send(
         mut self,
         component: &mut TcpStream,
         fault: Option<Fault>,
     ) -> std::io::Result<bool> {
-        let mut bytes = self.bytes();
         match fault {
-            None => {}
+            None => pass(&mut self.bytes(), component)?,
             Some(Fault::Ends(place, ending)) => {
-                component.write_all(&bytes[..self.offset(place)])?;
+                let end = self.offset(place);
+                pass(&mut self.bytes().take(end), component)?;
                 ending.bring_about(component)?;
                 return Ok(true);
             }
-            Some(Fault::Trickles { bytes: few, apart }) => {
-                for byte in bytes.drain(..few.min(bytes.len())) {
-                    component.write_all(&[byte])?;
+            Some(Fault::Trickles { bytes, apart }) => {
+                let mut all = self.bytes();
+                for byte in all.by_ref().bytes().take(bytes) {
+                    component.write_all(&[byte?])?;
                     std::thread::sleep(apart);
                 }
+                pass(&mut all, component)?;
             }
             Some(Fault::Field(name, value)) => {
                 self.set_field(name, &value);
-                bytes = self.bytes();
+                pass(&mut self.bytes(), component)?;
             }
             Some(Fault::Chunked) => {
-                self.put_into_chunks();
-                bytes = self.bytes();
+                let size = format!("{:x}\r\n", self.body.limit());
+                self.remove_field("Content-Length");
+                self.set_field("Transfer-Encoding", "chunked");
+                self.head.push_str(&size);
+                pass(&mut self.bytes().chain(&b"\r\n0\r\n\r\n"[..]), component)?;
             }
-            Some(Fault::Surplus(more)) => bytes.extend(more),
-            Some(Fault::Instead(others)) => bytes = others,
+            Some(Fault::Surplus(more)) => {
+                // In one piece, so that whoever has the last byte has what is behind it.
+                let mut all = Vec::new();
+                self.bytes().chain(&more[..]).read_to_end(&mut all)?;
+                component.write_all(&all)?;
+            }
+            Some(Fault::Instead(others)) => {
+                pass(&mut self.body, &mut std::io::sink())?;
+                component.write_all(&others)?;
+            }
         }
-        component.write_all(&bytes)?;
-        Ok(false)
+        let is_whole = self.body.limit() == 0;
+        is_whole
+            .then_some(false)
+            .ok_or_else(|| ErrorKind::UnexpectedEof.into())
     }
 
-    fn bytes(&self) -> Vec<u8> {
-        [self.head.as_bytes(), &self.body].concat()
+    fn bytes(&mut self) -> impl Read {
+        self.head.as_bytes().chain(&mut self.body)
     }
 
-    fn offset(&self, place: Place) -> usize {
+    fn offset(&self, place: Place) -> u64 {
+        let head = self.head.len() as u64;
         match place {
             Place::BeforeHead => 0,
-            Place::WithinHead => self.head.len() / 2,
-            Place::AfterHead => self.head.len(),
-            Place::MidBody => self.head.len() + self.body.len() / 2,
+            Place::WithinHead => head / 2,
+            Place::AfterHead => head,
+            Place::MidBody => head + self.body.limit() / 2,
         }
-    }
-
-    fn put_into_chunks(&mut self) {
-        let size = format!("{:x}\r\n", self.body.len());
-        self.body.splice(..0, size.into_bytes());
-        self.body.extend(b"\r\n0\r\n\r\n");
-        self.remove_field("Content-Length");
-        self.set_field("Transfer-Encoding", "chunked");
     }
 
     fn set_field(&mut self, name: &str, value: &str) {
@@ -130,6 +138,16 @@ impl Answer {
         };
         let lines = self.head.split_inclusive("\r\n");
         self.head = lines.filter(is_other).collect();
+    }
+}
+
+fn pass(from: &mut impl Read, to: &mut impl Write) -> std::io::Result<()> {
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        match from.read(&mut buffer)? {
+            0 => return Ok(()),
+            count => to.write_all(&buffer[..count])?,
+        }
     }
 }
 
