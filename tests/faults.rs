@@ -221,7 +221,7 @@ fn a_storage_that_is_slow_within_its_limits_is_waited_for() {
     let mut site = Site::start_with(SIZE, |launch| {
         launch.without_variable("s3_first_byte_timeout_ms")
     });
-    let (bytes, apart) = (1500, Duration::from_millis(2));
+    let (bytes, apart) = (2000, Duration::from_millis(2));
     site.link.inject([Some(Trickles { bytes, apart })]);
     let start = Instant::now();
 

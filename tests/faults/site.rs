@@ -10,7 +10,7 @@ use crate::harness::response::Response;
 use crate::harness::{App, Storage, TestImage};
 
 /// Of these apps, for storage's first byte and between its bytes; the defaults are longer.
-pub const LIMIT: Duration = Duration::from_secs(2);
+pub const LIMIT: Duration = Duration::from_secs(3);
 
 /// What all else may take, on a machine that is busy.
 pub const SLACK: Duration = Duration::from_secs(5);
