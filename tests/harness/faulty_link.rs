@@ -91,8 +91,8 @@ impl FaultyLink {
         self.state.lock().unwrap().faults = Box::new(faults.into_iter());
     }
 
-    /// An app that reaches `storage` by this way, and waits for its first byte and between bytes for
-    /// this long.
+    /// An app that reaches `storage` by this way, and waits for a connection, its first byte and between
+    /// bytes for this long.
     pub fn launch(&self, storage: &Storage, limit: Duration) -> Launch {
         let address = self.socket.local_addr().unwrap().as_socket().unwrap();
         let limit = limit.as_millis().to_string();
@@ -102,6 +102,7 @@ impl FaultyLink {
             &storage.credentials,
         )
         .variable("s3_region", &storage.region)
+        .variable("s3_connect_timeout_ms", &limit)
         .variable("s3_first_byte_timeout_ms", &limit)
         .variable("s3_between_bytes_timeout_ms", &limit)
     }

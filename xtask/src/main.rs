@@ -13,6 +13,7 @@ mod process;
 mod project;
 mod sample_images;
 mod settings;
+mod signals;
 mod spin_test;
 mod test;
 mod up;

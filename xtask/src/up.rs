@@ -2,7 +2,6 @@
 
 mod gallery;
 mod host;
-mod signals;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -17,6 +16,7 @@ use crate::import::{self, Bucket, Imported};
 use crate::local::Options;
 use crate::metadata_store::MetadataStore;
 use crate::settings::Storage;
+use crate::signals::StopSignals;
 use crate::{build, project, sample_images};
 use gallery::{Gallery, Site};
 use host::{Host, Launch};
@@ -109,8 +109,7 @@ async fn serve(
     address: SocketAddr,
     data: &DataFolder,
 ) -> anyhow::Result<ExitCode> {
-    let stop_requested = signals::stop_requested().context("cannot watch for Ctrl-C")?;
-    tokio::pin!(stop_requested);
+    let mut signals = StopSignals::catch().context("cannot watch for Ctrl-C")?;
 
     let storage = start_storage(&settings, address, &data.objects()).await?;
     // Its port may have been anybody's choice until now.
@@ -143,7 +142,7 @@ async fn serve(
     };
     let outcome = tokio::select! {
         outcome = shown => outcome,
-        () = &mut stop_requested => Ok(()),
+        () = signals.next() => Ok(()),
     };
     println!("stopping");
     host.stop().await?;

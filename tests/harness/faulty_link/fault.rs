@@ -13,7 +13,7 @@ pub enum Fault {
     /// Nothing comes after this place.
     Ends(Place, Ending),
     /// The first bytes come one at a time.
-    Trickles { bytes: usize, apart: Duration },
+    Trickles { bytes: u64, apart: Duration },
     /// A field of the head has this value, whatever the body is.
     Field(&'static str, String),
     /// The body comes in chunks, and the head tells no length.
@@ -77,8 +77,10 @@ impl<R: Read> Answer<R> {
             }
             Some(Fault::Trickles { bytes, apart }) => {
                 let mut all = self.bytes();
-                for byte in all.by_ref().bytes().take(bytes) {
-                    component.write_all(&[byte?])?;
+                let mut first = Vec::new();
+                all.by_ref().take(bytes).read_to_end(&mut first)?;
+                for byte in first {
+                    component.write_all(&[byte])?;
                     std::thread::sleep(apart);
                 }
                 pass(&mut all, component)?;

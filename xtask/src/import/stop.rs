@@ -3,8 +3,9 @@
 use std::io;
 use std::process::exit;
 
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+
+use crate::signals::StopSignals;
 
 /// What a shell reports of a command that Ctrl-C ended.
 pub const INTERRUPTED: u8 = 130;
@@ -26,16 +27,10 @@ impl Stop {
     /// When the signals cannot be watched.
     pub fn on_signals() -> io::Result<Self> {
         let (request, stop) = watch::channel(false);
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut hang_up = signal(SignalKind::hangup())?;
+        let mut signals = StopSignals::catch()?;
         tokio::spawn(async move {
             loop {
-                tokio::select! {
-                    _ = interrupt.recv() => {}
-                    _ = terminate.recv() => {}
-                    _ = hang_up.recv() => {}
-                }
+                signals.next().await;
                 if request.send_replace(true) {
                     exit(INTERRUPTED.into());
                 }
