@@ -52,7 +52,11 @@ fn each_of_ten_thousand_answers_is_right_or_an_error_or_aborted_while_storage_fa
         counts.keys().eq(Kind::RIGHT.iter().chain(&Kind::FAILED)),
         "{counts:?}"
     );
-    assert!(afterwards.keys().eq(&Kind::RIGHT), "{afterwards:?}");
+    assert!(
+        afterwards.keys().eq(&Kind::RIGHT),
+        "{afterwards:?} {:#?}",
+        site.failures_since(SOAK.end)
+    );
     add(&mut counts, afterwards);
     site.assert_log_agrees(&counts);
     let tolerated = if is_spin_without("10 % of memory: it fills its pools for longer") {
@@ -136,15 +140,23 @@ impl Site {
     /// The app says that it failed, or aborted, as often as clients saw it.
     fn assert_log_agrees(&self, counts: &Counts) {
         let total = counts.values().sum();
-        let log = self.app.log(total);
-        let says = |entry: &serde_json::Value, what: &str| {
-            let cause = entry["cause"].as_str();
-            cause.is_some_and(|cause| cause.starts_with(what))
+        assert_eq!(self.app.log(total).len(), total);
+        let failures = self.failures_since(0);
+        let (refused, aborted): (Vec<_>, Vec<_>) =
+            failures.iter().partition(|entry| entry["status"] == 500);
+        assert_eq!(refused.len(), counts[&Kind::StorageError]);
+        assert_eq!(aborted.len(), counts[&Kind::Aborted]);
+    }
+
+    /// What the log says of them, from this request on.
+    fn failures_since(&self, number: u64) -> Vec<serde_json::Value> {
+        let is_failure = |entry: &serde_json::Value| {
+            let cause = entry["cause"].as_str().unwrap_or_default();
+            entry["status"] == 500 || cause.starts_with("response aborted")
         };
-        let aborted = log.iter().filter(|entry| says(entry, "response aborted"));
-        let failed = log.iter().filter(|entry| entry["status"] == 500);
-        assert_eq!(log.len(), total);
-        assert_eq!(aborted.count(), counts[&Kind::Aborted]);
-        assert_eq!(failed.count(), counts[&Kind::StorageError]);
+        let number = usize::try_from(number).unwrap();
+        let mut log = self.app.log(number).split_off(number);
+        log.retain(is_failure);
+        log
     }
 }
