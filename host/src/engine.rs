@@ -10,7 +10,7 @@ use std::{
 
 use wasmtime::{
     Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, ResourceLimiter, Store,
-    component::{Component, HasSelf, Linker, ResourceTable},
+    component::{Component, HasSelf, InstancePre, Linker, ResourceTable},
 };
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView, p2::bindings::ProxyPre};
@@ -56,7 +56,6 @@ pub struct Grants {
 
 /// Compiles components.
 pub struct Compiler {
-    engine: Engine,
     linker: Linker<Instance>,
     largest_memory: LargestMemory,
 }
@@ -103,7 +102,6 @@ impl Compiler {
             &mut instance.grants.key_value
         })?;
         Ok(Self {
-            engine,
             linker,
             largest_memory: LargestMemory::default(),
         })
@@ -114,18 +112,8 @@ impl Compiler {
     /// # Errors
     /// When there is no such file, or it is no component that answers HTTP requests with what this host has.
     pub fn compile(&self, path: &Path, grants: Grants) -> Result<Compiled, Error> {
-        if !path.exists() {
-            return Err(Error::NotBuilt(path.to_owned()));
-        }
-        let pre = Component::from_file(&self.engine, path)
-            .and_then(|component| self.linker.instantiate_pre(&component))
-            .and_then(ProxyPre::new)
-            .map_err(|error| Error::Unusable {
-                path: path.to_owned(),
-                reason: one_line(&error),
-            })?;
         Ok(Compiled {
-            pre,
+            pre: load(&self.linker, path, ProxyPre::new)?,
             grants,
             largest_memory: self.largest_memory.clone(),
         })
@@ -206,6 +194,27 @@ impl ResourceLimiter for LargestMemory {
         // The pool has its own limit.
         Ok(true)
     }
+}
+
+/// Compiles the component in the file at `path`, links it, and holds it against its world.
+///
+/// # Errors
+/// When there is no such file, or it is no component of that world with what the linker has.
+pub fn load<T: 'static, W>(
+    linker: &Linker<T>,
+    path: &Path,
+    world: impl FnOnce(InstancePre<T>) -> wasmtime::Result<W>,
+) -> Result<W, Error> {
+    if !path.exists() {
+        return Err(Error::NotBuilt(path.to_owned()));
+    }
+    Component::from_file(linker.engine(), path)
+        .and_then(|component| linker.instantiate_pre(&component))
+        .and_then(world)
+        .map_err(|error| Error::Unusable {
+            path: path.to_owned(),
+            reason: one_line(&error),
+        })
 }
 
 /// The root cause of an error of wasmtime's, whose context is a backtrace of many lines.

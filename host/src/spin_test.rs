@@ -16,15 +16,12 @@ use std::{
 
 use anyhow::{anyhow, bail};
 use clap::Args;
-use wasmtime::{
-    Engine, Store,
-    component::{Component, Linker},
-};
+use wasmtime::{Engine, Store, component::Linker};
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use crate::{
-    engine::{Error, one_line},
+    engine::{self, one_line},
     manifest::{self, Manifest},
 };
 use bindings::TestPre;
@@ -156,20 +153,10 @@ impl Tests {
         })?;
         let folder = path.parent().unwrap_or(Path::new(""));
 
-        let engine = Engine::default();
         let linker =
-            linker(&engine).map_err(|error| anyhow!("the wasm engine cannot start: {error:#}"))?;
-        let compile = |source: &Path| compile(&engine, &folder.join(source));
-        let pre = compile(&spin_test.source)?;
-        let pre = usable(
-            &spin_test.source,
-            linker.instantiate_pre(&pre).and_then(TestPre::new),
-        )?;
-        let application = compile(&component.source)?;
-        let application = usable(
-            &component.source,
-            linker.instantiate_pre(&application).and_then(ProxyPre::new),
-        )?;
+            linker().map_err(|error| anyhow!("the wasm engine cannot start: {error:#}"))?;
+        let pre = engine::load(&linker, &folder.join(&spin_test.source), TestPre::new)?;
+        let application = engine::load(&linker, &folder.join(&component.source), ProxyPre::new)?;
         Ok(Self {
             application: Application {
                 component: component.into(),
@@ -216,25 +203,11 @@ impl Tests {
     }
 }
 
-fn linker(engine: &Engine) -> wasmtime::Result<Linker<Environment>> {
-    let mut linker = Linker::new(engine);
+fn linker() -> wasmtime::Result<Linker<Environment>> {
+    let mut linker = Linker::new(&Engine::default());
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     environment::add_to_linker(&mut linker)?;
     application::add_to_linker(&mut linker)?;
     Ok(linker)
-}
-
-fn compile(engine: &Engine, path: &Path) -> Result<Component, Error> {
-    if !path.exists() {
-        return Err(Error::NotBuilt(path.to_owned()));
-    }
-    usable(path, Component::from_file(engine, path))
-}
-
-fn usable<T>(path: &Path, outcome: wasmtime::Result<T>) -> Result<T, Error> {
-    outcome.map_err(|error| Error::Unusable {
-        path: path.to_owned(),
-        reason: one_line(&error),
-    })
 }

@@ -6,8 +6,7 @@ use crate::process;
 
 /// Whether [`install`] can be tried. Not by sudo: asking for a password is more than a build may do.
 pub fn is_possible() -> bool {
-    rustix::process::geteuid().is_root()
-        && process::succeeds(Command::new("apt-get").arg("--version"))
+    rustix::process::geteuid().is_root() && process::is_installed("apt-get")
 }
 
 /// Installs `packages` and says so.

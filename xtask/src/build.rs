@@ -39,18 +39,18 @@ pub fn host() -> anyhow::Result<()> {
 
 /// The command that builds the component.
 pub fn component_command(toolchain: Toolchain) -> Command {
-    let mut cargo = toolchain.cargo("build");
-    cargo
-        .args(["--release", "--package", "image-proxy"])
-        .current_dir(project::root());
-    cargo
+    wasm_command(toolchain, "image-proxy")
 }
 
 /// The command that builds the tests that run beside the component.
 pub fn test_component_command(toolchain: Toolchain) -> Command {
+    wasm_command(toolchain, "image-proxy-spin-test")
+}
+
+fn wasm_command(toolchain: Toolchain, package: &str) -> Command {
     let mut cargo = toolchain.cargo("build");
     cargo
-        .args(["--release", "--package", "image-proxy-spin-test"])
+        .args(["--release", "--package", package])
         .current_dir(project::root());
     cargo
 }

@@ -44,6 +44,11 @@ pub fn succeeds(command: &mut Command) -> bool {
         .is_ok_and(|status| status.success())
 }
 
+/// Whether there is such a program, by the argument that nearly all of them take.
+pub fn is_installed(program: impl AsRef<OsStr>) -> bool {
+    succeeds(Command::new(program).arg("--version"))
+}
+
 /// Runs `command` to its end, copies its standard output to `shown` while it runs, and hands each
 /// line of it to `on_line`.
 ///

@@ -1,7 +1,7 @@
 //! `cargo xtask spin-test`: the tests that run beside the component.
 
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, ExitStatus};
 
 use anyhow::Context as _;
 
@@ -45,12 +45,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if args.list {
         tests.arg("--list");
     }
-    let passed = process::status(&mut tests)?.success();
-    Ok(if passed {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(verdict(process::status(&mut tests)?))
 }
 
 /// The command that runs the tests on the embedded host.
@@ -74,9 +69,13 @@ fn upstream() -> anyhow::Result<ExitCode> {
             .current_dir(project::root()),
     )?;
     println!("The verdict of {}: {status}", program.display());
-    Ok(if status.success() {
+    Ok(verdict(status))
+}
+
+fn verdict(status: ExitStatus) -> ExitCode {
+    if status.success() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
-    })
+    }
 }

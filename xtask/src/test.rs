@@ -6,7 +6,7 @@ mod steps;
 mod storage;
 mod summary;
 
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::time::Instant;
 
 use crate::host::Kind;
@@ -122,7 +122,7 @@ fn perform(step: Step, summary: &mut Summary) -> anyhow::Result<()> {
             command.envs(server.endpoint.environment());
             command
         }
-        Work::RunIfInstalled(command, instead) if !is_installed(&command) => {
+        Work::RunIfInstalled(command, instead) if !process::is_installed(command.get_program()) => {
             println!("skipped: {instead}");
             return Ok(());
         }
@@ -152,8 +152,4 @@ fn perform(step: Step, summary: &mut Summary) -> anyhow::Result<()> {
         process::shown(&command)
     );
     Ok(())
-}
-
-fn is_installed(command: &Command) -> bool {
-    process::succeeds(Command::new(command.get_program()).arg("--version"))
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::Context as _;
 
-use super::programs::ensure_by_apt;
+use super::programs::ensure_installed;
 use crate::{process, project};
 
 /// Makes sure of everything.
@@ -14,8 +14,7 @@ use crate::{process, project};
 /// What to install, where that cannot be done from here.
 pub fn ensure() -> anyhow::Result<()> {
     for (program, package) in [("node", "nodejs"), ("npm", "npm"), ("chromium", "chromium")] {
-        let is_there = || process::succeeds(Command::new(program).arg("--version"));
-        ensure_by_apt(program, package, is_there)?;
+        ensure_installed(program, package)?;
     }
     ensure_modules(&project::root().join("tests/browser"))
 }

@@ -27,8 +27,7 @@ pub struct PythonPrograms {
 /// What to install, where that cannot be done from here.
 pub fn ensure_all() -> anyhow::Result<PythonPrograms> {
     for client in CLIENTS {
-        let is_there = || process::succeeds(Command::new(client).arg("--version"));
-        ensure_by_apt(client, client, is_there)?;
+        ensure_installed(client, client)?;
     }
     browser::ensure()?;
     ensure_python_programs()
@@ -40,8 +39,7 @@ pub fn ensure_all() -> anyhow::Result<PythonPrograms> {
 /// What to install, where that cannot be done from here.
 pub fn ensure_redis() -> anyhow::Result<&'static str> {
     let server = "redis-server";
-    let is_there = || process::succeeds(Command::new(server).arg("--version"));
-    ensure_by_apt(server, server, is_there)?;
+    ensure_installed(server, server)?;
     Ok(server)
 }
 
@@ -49,11 +47,11 @@ pub fn ensure_redis() -> anyhow::Result<&'static str> {
 ///
 /// # Errors
 /// What to install, where that cannot be done from here.
-pub fn ensure_by_apt(
-    program: &str,
-    package: &str,
-    is_there: impl Fn() -> bool,
-) -> anyhow::Result<()> {
+pub fn ensure_installed(program: &str, package: &str) -> anyhow::Result<()> {
+    ensure_by_apt(program, package, || process::is_installed(program))
+}
+
+fn ensure_by_apt(program: &str, package: &str, is_there: impl Fn() -> bool) -> anyhow::Result<()> {
     if !is_there() && apt::is_possible() {
         apt::install(&[package])?;
     }

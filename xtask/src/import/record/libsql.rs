@@ -20,6 +20,7 @@ pub struct Database {
     /// Where requests go.
     pipeline: String,
     token: Option<String>,
+    schema: String,
     writing: Writing,
 }
 
@@ -80,10 +81,11 @@ impl Database {
             agent: agent.into(),
             pipeline: format!("{origin}/v2/pipeline"),
             token: token.map(str::to_owned),
+            schema: schema()?,
             writing,
         };
         if writing == Writing::Kept {
-            database.run(vec![sequence(&schema()?)])?;
+            database.run(vec![sequence(&database.schema)])?;
         }
         Ok(database)
     }
@@ -127,7 +129,7 @@ impl RecordStore for Database {
                 vec![batch(statements, Some(count + 2))]
             }
             Writing::Tried => vec![
-                sequence(&format!("BEGIN IMMEDIATE;\n{}", schema()?)),
+                sequence(&format!("BEGIN IMMEDIATE;\n{}", self.schema)),
                 batch(upserts, None),
                 sequence("ROLLBACK"),
             ],
