@@ -4,20 +4,14 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use crate::harness::response::Response;
-use crate::harness::{App, Storage, TestImage, say};
+use crate::harness::{App, Storage, TestImage, can_run, is_installed};
 
-/// Whether a program can be tried; a run that must be complete (`CI=true`) does not do without.
-fn is_installed(program: &str) -> bool {
-    let is_installed = Command::new(program).arg("--version").output().is_ok();
-    let must_be = std::env::var_os("CI").is_some_and(|value| value == "true");
-    assert!(
-        is_installed || !must_be,
-        "{program} is not installed: apt-get install {program}"
-    );
-    if !is_installed {
-        say(&format!("skipped: {program} is not installed"));
-    }
-    is_installed
+/// Whether a program can be tried.
+fn can_try(program: &str) -> bool {
+    can_run(
+        is_installed(program),
+        &format!("{program}: apt-get install {program}"),
+    )
 }
 
 /// Runs a program in a folder without the caller's settings.
@@ -44,7 +38,7 @@ fn serving(size: usize) -> (Storage, App, TestImage, String, tempfile::TempDir) 
 
 #[test]
 fn curl_resumes_a_download_that_broke_off() {
-    if !is_installed("curl") {
+    if !can_try("curl") {
         return;
     }
     let (storage, _app, image, url, folder) = serving(1_000_000);
@@ -67,7 +61,7 @@ fn curl_resumes_a_download_that_broke_off() {
 
 #[test]
 fn curl_does_not_download_again_what_it_has_under_the_same_etag() {
-    if !is_installed("curl") {
+    if !can_try("curl") {
         return;
     }
     let (storage, _app, image, url, folder) = serving(1000);
@@ -95,7 +89,7 @@ fn curl_does_not_download_again_what_it_has_under_the_same_etag() {
 
 #[test]
 fn curl_asking_by_date_gets_the_image_since_it_has_no_date() {
-    if !is_installed("curl") {
+    if !can_try("curl") {
         return;
     }
     let (_storage, _app, image, url, folder) = serving(1000);
@@ -112,7 +106,7 @@ fn curl_asking_by_date_gets_the_image_since_it_has_no_date() {
 
 #[test]
 fn curl_sees_the_head_alone_with_head() {
-    if !is_installed("curl") {
+    if !can_try("curl") {
         return;
     }
     let (_storage, _app, image, url, folder) = serving(1000);
@@ -130,7 +124,7 @@ fn curl_sees_the_head_alone_with_head() {
 
 #[test]
 fn wget_resumes_a_download_that_broke_off_and_leaves_a_whole_one_alone() {
-    if !is_installed("wget") {
+    if !can_try("wget") {
         return;
     }
     let (storage, _app, image, url, folder) = serving(1_000_000);

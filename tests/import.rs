@@ -17,7 +17,8 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::harness::images::hex;
-use crate::harness::root;
+use crate::harness::process::{signal, text_of};
+use crate::harness::xtask;
 use hrana::LibSql;
 use storage::{Bottleneck, Storage};
 
@@ -93,18 +94,13 @@ impl Workshop {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut stderr = process.stderr.take().unwrap();
-        let stderr = std::thread::spawn(move || {
-            let mut text = String::new();
-            let _ = stderr.read_to_string(&mut text);
-            text
-        });
+        let stderr = text_of(process.stderr.take().unwrap());
         let mut stdout = String::new();
         let mut lines = BufReader::new(process.stdout.take().unwrap());
         for _ in 0..files {
             lines.read_line(&mut stdout).unwrap();
         }
-        interrupt(process.id());
+        signal(process.id(), "INT");
         lines.read_to_string(&mut stdout).unwrap();
         let status = process.wait().unwrap();
         Ended {
@@ -207,22 +203,6 @@ impl Ended {
             self.stderr
         );
     }
-}
-
-/// The project's own commands: `IMAGE_PROXY_XTASK`, or what `cargo xtask` itself has built.
-fn xtask() -> PathBuf {
-    std::env::var_os("IMAGE_PROXY_XTASK")
-        .map_or_else(|| root().join("target/release/xtask"), PathBuf::from)
-}
-
-fn interrupt(process_id: u32) {
-    let status = Command::new("kill")
-        .args(["-INT", &process_id.to_string()])
-        .status();
-    assert!(
-        status.is_ok_and(|status| status.success()),
-        "the import is gone"
-    );
 }
 
 /// An image of this length and no other's bytes.
@@ -557,7 +537,7 @@ fn an_interrupted_upload_in_parts_leaves_neither_object_nor_parts_nor_record() {
         .unwrap();
 
     bottleneck.wait_until_stuck();
-    interrupt(process.id());
+    signal(process.id(), "INT");
     let ended = Ended::of(process.wait_with_output().unwrap());
 
     assert_eq!(assert_interrupted(&ended, 1), 0);

@@ -1,6 +1,7 @@
 //! Memory does not grow with the image.
 
 use crate::harness::host::is_spin_without;
+use crate::harness::process::peak_resident_bytes;
 use crate::harness::{App, Storage, TestImage, say};
 
 const MIB: u64 = 1024 * 1024;
@@ -44,22 +45,6 @@ fn thirty_two_downloads_of_fifty_megabytes_need_at_most_64_mib_more_than_rest() 
         linear / 1024
     ));
     assert!(linear <= 4 * MIB, "a component holds {linear} bytes");
-}
-
-/// Peak resident set of a process and its children in bytes (Linux, proc(5)).
-fn peak_resident_bytes(process_id: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{process_id}/status")).unwrap();
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .unwrap();
-    let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().unwrap();
-    let children = format!("/proc/{process_id}/task/{process_id}/children");
-    let children = std::fs::read_to_string(children).unwrap_or_default();
-    let of_children = children
-        .split_whitespace()
-        .map(|id| peak_resident_bytes(id.parse().unwrap()));
-    kibibytes * 1024 + of_children.sum::<u64>()
 }
 
 /// What the embedded host says when it ends.

@@ -10,6 +10,7 @@ use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
+use crate::harness::images::hex;
 use crate::harness::response::send;
 use running::{Offer, Up};
 
@@ -27,9 +28,7 @@ const SAMPLES: [(&str, &str); 6] = [
 #[track_caller]
 fn assert_serves(offer: &Offer) {
     let file = std::fs::read(&offer.file).unwrap();
-    let sha256 = Sha256::digest(&file)
-        .iter()
-        .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+    let sha256 = hex(&Sha256::digest(&file));
 
     let response = offer.get();
 

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use super::database::Database;
 use super::images::TestImage;
 use super::key_value::KeyValue;
+use super::process::signal;
 use super::redis::Redis;
 use super::response::{self, Body, Download, Response};
 use super::secrecy::Secrets;
@@ -346,7 +347,7 @@ impl App {
 
     /// Asks it to end as Ctrl-C does, and tells how it ended and what it said on stdout.
     pub fn interrupt(mut self) -> (ExitStatus, Vec<String>) {
-        signal(&self.process, "INT");
+        signal(self.process.id(), "INT");
         let status = wait_for("the app's end", || self.process.try_wait().unwrap());
         let output = self.output.take().unwrap();
         (status, output.join().unwrap())
@@ -356,20 +357,10 @@ impl App {
 impl Drop for App {
     fn drop(&mut self) {
         if let Ok(None) = self.process.try_wait() {
-            signal(&self.process, "TERM");
+            signal(self.process.id(), "TERM");
             wait_for("the app's end", || self.process.try_wait().unwrap());
         }
     }
-}
-
-fn signal(process: &Child, name: &str) {
-    let status = Command::new("kill")
-        .args([&format!("-{name}"), &process.id().to_string()])
-        .status();
-    assert!(
-        status.is_ok_and(|status| status.success()),
-        "the app is gone"
-    );
 }
 
 /// Reads to the end; `each` sees every line as it comes.

@@ -57,6 +57,34 @@ pub fn wasm() -> std::path::PathBuf {
     root().join("target/wasm32-wasip2/release/image_proxy.wasm")
 }
 
+/// The project's own commands: `IMAGE_PROXY_XTASK`, or what `cargo xtask` itself has built.
+pub fn xtask() -> std::path::PathBuf {
+    std::env::var_os("IMAGE_PROXY_XTASK").map_or_else(
+        || root().join("target/release/xtask"),
+        std::path::PathBuf::from,
+    )
+}
+
+/// Whether there is such a program.
+pub fn is_installed(program: &str) -> bool {
+    std::process::Command::new(program)
+        .arg("--version")
+        .output()
+        .is_ok()
+}
+
+/// Whether a test can be run that needs `what`, or says that it is skipped. A run that must be
+/// complete (`CI=true`) does not do without.
+#[track_caller]
+pub fn can_run(is_there: bool, what: &str) -> bool {
+    let must_be = std::env::var_os("CI").is_some_and(|value| value == "true");
+    assert!(is_there || !must_be, "missing: {what}");
+    if !is_there {
+        say(&format!("skipped: {what}"));
+    }
+    is_there
+}
+
 /// Says something past the test runner, which hides what a passing test prints.
 pub fn say(line: &str) {
     let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());

@@ -1,15 +1,49 @@
-//! What the operating system tells of an app's process and its children (Linux, proc(5)).
+//! Processes that a test has started: what is told to them, what they say, and what the operating
+//! system tells of them and their children (Linux, proc(5)).
 
 use std::collections::HashSet;
+use std::io::Read;
+use std::process::Command;
+use std::thread::JoinHandle;
+
+/// Sends a signal by its name: `INT` as Ctrl-C does.
+#[track_caller]
+pub fn signal(process_id: u32, name: &str) {
+    let status = Command::new("kill")
+        .args([&format!("-{name}"), &process_id.to_string()])
+        .status();
+    assert!(
+        status.is_ok_and(|status| status.success()),
+        "the process is gone"
+    );
+}
+
+/// All that is said, read all the while, so that nobody who says something waits for its reader.
+pub fn text_of(mut source: impl Read + Send + 'static) -> JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut text = String::new();
+        let _ = source.read_to_string(&mut text);
+        text
+    })
+}
 
 /// Resident set in bytes.
 pub fn resident_bytes(process_id: u32) -> u64 {
+    memory(process_id, "VmRSS:")
+}
+
+/// The largest that the resident set has been, in bytes.
+pub fn peak_resident_bytes(process_id: u32) -> u64 {
+    memory(process_id, "VmHWM:")
+}
+
+fn memory(process_id: u32, field: &str) -> u64 {
     with_children(process_id)
         .into_iter()
         .map(|id| {
             let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
             let mut lines = status.lines();
-            let line = lines.find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+            let line = lines.find_map(|line| line.strip_prefix(field)).unwrap();
             let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().unwrap();
             kibibytes * 1024
         })

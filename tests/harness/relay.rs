@@ -13,7 +13,6 @@ pub struct Relay {
     state: Arc<Mutex<State>>,
 }
 
-#[derive(Default)]
 struct State {
     requests: Vec<SeenRequest>,
     /// Both ends of each connection; `None` once it is stopped.
@@ -79,17 +78,19 @@ fn connect(state: &Arc<Mutex<State>>, client: TcpStream, upstream: &str) -> std:
         pass(from_client, to_server, |bytes| {
             let requests = heads.read(bytes);
             state.lock().unwrap().requests.extend(requests);
+            true
         });
     });
-    std::thread::spawn(move || pass(from_server, to_client, |_| {}));
+    std::thread::spawn(move || pass(from_server, to_client, |_| true));
     Ok(())
 }
 
-fn pass(mut from: TcpStream, mut to: TcpStream, mut observe: impl FnMut(&[u8])) {
+/// Until one side ends; bytes that are not to be `passed` are swallowed.
+pub fn pass(mut from: TcpStream, mut to: TcpStream, mut passed: impl FnMut(&[u8]) -> bool) {
     let mut buffer = vec![0; 64 << 10];
     while let Ok(count @ 1..) = from.read(&mut buffer) {
-        observe(&buffer[..count]);
-        if to.write_all(&buffer[..count]).is_err() {
+        let bytes = &buffer[..count];
+        if passed(bytes) && to.write_all(bytes).is_err() {
             break;
         }
     }

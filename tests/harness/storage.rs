@@ -16,9 +16,9 @@ use super::real_server::RealServer;
 use super::relay::Relay;
 
 /// Runs every storage of the suite.
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+pub static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 
-const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+pub const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// How long the client's own signatures last.
 const SIGNED_FOR: Duration = Duration::from_mins(1);

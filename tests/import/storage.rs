@@ -1,19 +1,15 @@
 //! Storage whose folder a test looks into, and a way to it on which an upload gets stuck.
 
-use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::sync::LazyLock;
 use std::sync::mpsc::{self, Receiver, Sender};
 
 use image_proxy_embedded_storage::{Credentials, EmbeddedStorage, SeenRequest};
 use tempfile::TempDir;
-use tokio::runtime::Runtime;
 
+use crate::harness::relay::pass;
+use crate::harness::storage::{ANY_PORT, RUNTIME};
 use crate::harness::wait_for;
-
-/// Runs every storage of these tests.
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 
 /// A server with one bucket.
 pub struct Storage {
@@ -29,12 +25,11 @@ impl Storage {
     pub fn start() -> Self {
         let folder = TempDir::new().unwrap();
         std::fs::create_dir(folder.path().join(Self::BUCKET)).unwrap();
-        let any_port = ([127, 0, 0, 1], 0).into();
         let credentials = Self::credentials();
-        let server = EmbeddedStorage::start(any_port, folder.path(), &credentials);
+        let server = EmbeddedStorage::start(ANY_PORT, folder.path(), &credentials);
         let server = RUNTIME.block_on(server).unwrap();
         let virtual_hosted = EmbeddedStorage::start_virtual_hosted(
-            any_port,
+            ANY_PORT,
             folder.path(),
             &credentials,
             Self::BUCKET,
@@ -111,8 +106,8 @@ impl Bottleneck {
                 let (to_client, from_server) =
                     (client.try_clone().unwrap(), server.try_clone().unwrap());
                 let sender = sender.clone();
-                std::thread::spawn(move || pass(client, server, Some(&sender)));
-                std::thread::spawn(move || pass(from_server, to_client, None));
+                std::thread::spawn(move || pass(client, server, until_stuck(&sender)));
+                std::thread::spawn(move || pass(from_server, to_client, |_| true));
             }
         });
         Self { endpoint, stuck }
@@ -127,25 +122,16 @@ impl Bottleneck {
     }
 }
 
-fn pass(mut from: TcpStream, mut to: TcpStream, stuck: Option<&Sender<()>>) {
+/// Nothing passes from the second part of an upload on, and no answer to it ever comes back.
+fn until_stuck(stuck: &Sender<()>) -> impl FnMut(&[u8]) -> bool {
     let second_part = b"partNumber=2&";
-    let mut buffer = vec![0; 64 << 10];
-    while let Ok(count @ 1..) = from.read(&mut buffer) {
-        let bytes = &buffer[..count];
-        if let Some(stuck) = stuck
-            && bytes
-                .windows(second_part.len())
-                .any(|some| some == second_part)
-        {
+    let mut is_stuck = false;
+    move |bytes| {
+        let mut places = bytes.windows(second_part.len());
+        if !is_stuck && places.any(|place| place == second_part) {
+            is_stuck = true;
             let _ = stuck.send(());
-            // What else comes is swallowed, and no answer ever comes back.
-            while let Ok(1..) = from.read(&mut buffer) {}
-            break;
         }
-        if to.write_all(bytes).is_err() {
-            break;
-        }
+        !is_stuck
     }
-    let _ = to.shutdown(Shutdown::Write);
-    let _ = from.shutdown(Shutdown::Read);
 }

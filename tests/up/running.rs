@@ -1,14 +1,15 @@
 //! A running `cargo xtask up`, and what it says of itself.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
 
 use http::Request;
 
+use crate::harness::process::{signal, text_of};
 use crate::harness::response::{Response, send};
-use crate::harness::{root, wait_for};
+use crate::harness::{wait_for, xtask};
 
 /// One of the images that `up` offers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,12 +52,7 @@ impl Up {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut stderr = process.stderr.take().unwrap();
-        let stderr = std::thread::spawn(move || {
-            let mut text = String::new();
-            let _ = stderr.read_to_string(&mut text);
-            text
-        });
+        let stderr = text_of(process.stderr.take().unwrap());
 
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let mut before = Vec::new();
@@ -110,7 +106,7 @@ impl Up {
     /// Stops it as Ctrl-C does. Returns once every process that it started is gone too: each of them
     /// holds its standard error open.
     pub fn interrupt(mut self) -> ExitStatus {
-        interrupt(&self.process);
+        signal(self.process.id(), "INT");
         let status = wait_for("the end of up", || self.process.try_wait().unwrap());
         wait_for("the end of its processes", || {
             (self.stdout.is_finished() && self.stderr.is_finished()).then_some(())
@@ -122,7 +118,7 @@ impl Up {
 impl Drop for Up {
     fn drop(&mut self) {
         if let Ok(None) = self.process.try_wait() {
-            interrupt(&self.process);
+            signal(self.process.id(), "INT");
             wait_for("the end of up", || self.process.try_wait().unwrap());
         }
     }
@@ -137,12 +133,6 @@ impl Offer {
     pub fn get(&self) -> Response {
         send(Request::get(&self.url).body(()).unwrap()).unwrap()
     }
-}
-
-/// The project's own commands: `IMAGE_PROXY_XTASK`, or what `cargo xtask` itself has built.
-pub fn xtask() -> PathBuf {
-    std::env::var_os("IMAGE_PROXY_XTASK")
-        .map_or_else(|| root().join("target/release/xtask"), PathBuf::from)
 }
 
 /// `  http://127.0.0.1:3000/api/v1/images/<id>/file   examples/images/orbits.gif (image/gif, 242 kB)`
@@ -168,11 +158,4 @@ fn storage_in(line: &str) -> Option<String> {
 /// `The gallery: http://127.0.0.1:4200`
 fn gallery_in(line: &str) -> Option<String> {
     line.strip_prefix("The gallery: ").map(str::to_owned)
-}
-
-fn interrupt(process: &Child) {
-    let status = Command::new("kill")
-        .args(["-INT", &process.id().to_string()])
-        .status();
-    assert!(status.is_ok_and(|status| status.success()), "up is gone");
 }
