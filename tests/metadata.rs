@@ -218,6 +218,7 @@ fn an_image_above_the_limit_is_refused_before_storage_is_asked() {
     app.import(&storage, &refused);
 
     assert_eq!(app.get(&allowed.path()).bytes(), allowed.bytes);
+    app.log(1);
     app.get(&refused.path()).assert_storage_error();
 
     assert_eq!(storage.object_requests().len(), 1);

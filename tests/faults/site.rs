@@ -136,6 +136,8 @@ impl Site {
         let next = self.request(Portion::Whole);
         Portion::Whole.assert_served(&self.image, &next);
         self.answered += 1;
+        // Else its line could come after the next one's.
+        self.app.log(self.answered);
         self.attempts = self.link.requests();
     }
 }
