@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use anyhow::ensure;
+
 use crate::process;
 
 /// Whether [`install`] can be tried. Not by sudo: asking for a password is more than a build may do.
@@ -30,4 +32,27 @@ fn announced(arguments: &[&str]) -> anyhow::Result<()> {
         .env("DEBIAN_FRONTEND", "noninteractive")
         .args(arguments);
     process::run_announced(&mut apt_get)
+}
+
+/// Makes sure of a program that a package of Debian brings.
+///
+/// # Errors
+/// What to install, where that cannot be done from here.
+pub fn ensure_installed(program: &str, package: &str) -> anyhow::Result<()> {
+    ensure_by(package, program, || process::is_installed(program))
+}
+
+/// As [`ensure_installed`], for `what` is there as `is_there` says.
+///
+/// # Errors
+/// As [`ensure_installed`].
+pub fn ensure_by(package: &str, what: &str, is_there: impl Fn() -> bool) -> anyhow::Result<()> {
+    if !is_there() && is_possible() {
+        install(&[package])?;
+    }
+    ensure!(
+        is_there(),
+        "{what} is missing: install it (on Debian: sudo apt-get install {package})"
+    );
+    Ok(())
 }

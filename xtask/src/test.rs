@@ -3,16 +3,16 @@
 mod browser;
 mod programs;
 mod steps;
-mod storage;
 mod summary;
 
+use std::net::Ipv4Addr;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use crate::host::Kind;
+use crate::storage_server::{Server, Storage};
 use crate::{process, project, wasm_target};
 use steps::{Environment, Ready, Step, Work};
-use storage::{Server, Storage};
 use summary::Summary;
 
 /// Check formatting and lints, build everything and run all tests
@@ -118,7 +118,7 @@ fn perform(step: Step, summary: &mut Summary) -> anyhow::Result<()> {
     let mut running = None;
     let mut command = match step.work {
         Work::RunOn(server, mut command) => {
-            let server = running.insert(server.start()?);
+            let server = running.insert(server.start(Ipv4Addr::LOCALHOST.into())?);
             command.envs(server.endpoint.environment());
             command
         }

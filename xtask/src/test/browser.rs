@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::Context as _;
 
-use super::programs::ensure_installed;
+use crate::apt::ensure_installed;
 use crate::{process, project};
 
 /// Makes sure of everything.

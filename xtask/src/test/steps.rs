@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use super::programs::PythonPrograms;
-use super::storage::Server;
 use crate::cargo::cargo;
+use crate::storage_server::Server;
 use crate::wasm_target::Toolchain;
 use crate::{build, spin_test};
 
@@ -359,7 +359,6 @@ mod tests {
     fn pythons_programs_reach_the_black_box_tests_where_there_are_any() {
         let programs = PythonPrograms {
             schemathesis: "venv/bin/schemathesis".into(),
-            seaweedfs: "venv/bin/weed".into(),
             python: "venv/bin/python3".into(),
         };
 

@@ -1,5 +1,6 @@
 //! MinIO.
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -39,14 +40,15 @@ pub fn ensure() -> anyhow::Result<PathBuf> {
     Ok(program)
 }
 
-/// What runs it on `folder`, and how it is reached.
+/// What runs it on `folder` and `address`, and how it is reached.
 pub fn command(
     program: &Path,
     folder: &Path,
+    address: IpAddr,
     endpoint: Endpoint,
 ) -> anyhow::Result<(Command, Endpoint)> {
-    let [port] = free_ports()?;
-    let address = format!("127.0.0.1:{port}");
+    let [port] = free_ports(address)?;
+    let address = SocketAddr::new(address, port).to_string();
     let mut command = server_command(program, &["server", "--quiet", "--address", &address]);
     command
         .arg(folder)

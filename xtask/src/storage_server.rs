@@ -1,10 +1,10 @@
-//! The storage servers that black-box tests can run on, besides the embedded one of each test.
+//! The storage servers that tests and measurements run on, besides the embedded one of each test.
 
 mod minio;
 mod seaweedfs;
 
 use std::fs::File;
-use std::net::TcpListener;
+use std::net::{IpAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::str::FromStr;
@@ -90,18 +90,20 @@ impl Server {
         !matches!(self, Self::Url(url) if url.starts_with("https://"))
     }
 
-    /// Starts it, and waits until it takes objects.
+    /// Starts it on `address`, and waits until it takes objects.
     ///
     /// # Errors
     /// When it does not; the text says where its own words are.
-    pub fn start(&self) -> anyhow::Result<Running> {
+    pub fn start(&self, address: IpAddr) -> anyhow::Result<Running> {
         let log = project::root().join("target/storage.log");
         let folder = Folder::create()?;
         let (mut command, endpoint) = match self {
             Self::Url(url) => return Ok(Running::of(Endpoint::from_environment(url)?)),
-            Self::Minio(program) => minio::command(program, &folder.0, Endpoint::generated())?,
+            Self::Minio(program) => {
+                minio::command(program, &folder.0, address, Endpoint::generated())?
+            }
             Self::Seaweedfs(program) => {
-                seaweedfs::command(program, &folder.0, Endpoint::generated())?
+                seaweedfs::command(program, &folder.0, address, Endpoint::generated())?
             }
         };
         let output = File::create(&log).with_context(|| log.display().to_string())?;
@@ -247,12 +249,15 @@ impl Drop for Folder {
     }
 }
 
-/// Ports that nobody listens on.
-fn free_ports<const COUNT: usize>() -> anyhow::Result<[u16; COUNT]> {
+/// Ports of `address` that nobody listens on.
+///
+/// # Errors
+/// When it is no address of this machine.
+pub fn free_ports<const COUNT: usize>(address: IpAddr) -> anyhow::Result<[u16; COUNT]> {
     let mut listeners = Vec::new();
     let mut ports = [0; COUNT];
     for port in &mut ports {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let listener = TcpListener::bind((address, 0))?;
         *port = listener.local_addr()?.port();
         // Kept until all are known, lest one be given twice.
         listeners.push(listener);
