@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, StatusCode};
 use wasi::http::types::{ErrorCode, Fields, OutgoingBody, OutgoingResponse, ResponseOutparam};
-use wasi::io::streams::{OutputStream, StreamError};
+use wasi::io::streams::{InputStream, OutputStream, StreamError};
 
 use crate::error::StorageError;
 use crate::reply::{Content, Reply};
@@ -11,6 +11,13 @@ use crate::storage::wasi_http::ResponseBody;
 
 /// Most bytes that one splice moves; hosts move at most this much at a time anyway.
 const SPLICE_BYTES: u64 = 1024 * 1024;
+
+/// Bytes at a body's end that are handed over in one piece, through the component's own memory.
+///
+/// Where the host leaves Nagle's algorithm on, an end that fills no packet waits until the client
+/// acknowledges the piece before it, which may take 40 ms (RFC 1122 section 4.2.3.2 allows 500). A
+/// piece of several packets is acknowledged at once, and a body that is one piece never waits.
+const LAST_PIECE_BYTES: u64 = 64 * 1024;
 
 /// A reply whose stream broke before its first byte: another one can still be sent.
 pub struct Unsent {
@@ -41,10 +48,7 @@ pub fn send(
             None => refused(out, log),
         },
         Content::Stream { body, length } => match Response::open(head) {
-            Some(response) => match response.splice_first(&body, length) {
-                Ok(sent) => response.send_rest(out, &body, length, sent, log),
-                Err(error) => return Err(Unsent { out, error }),
-            },
+            Some(response) => return response.send_stream(&body, length, out, log),
             None => refused(out, log),
         },
     }
@@ -96,68 +100,134 @@ impl Response {
         }
     }
 
-    /// Moves bytes until some have come, at most once: hosts hold a single piece before the head.
-    fn splice_first(&self, source: &ResponseBody, length: u64) -> Result<u64, StorageError> {
-        let mut sent = 0;
-        while sent == 0 && length > 0 {
-            sent = splice(&self.writer, source, length).map_err(|cause| {
-                StorageError::Interrupted {
-                    received: 0,
-                    expected: length,
-                    cause: describe(&cause),
-                }
-            })?;
-        }
-        Ok(sent)
-    }
-
-    /// Hands the head over and moves the rest. A body that is not finished makes the host abort
-    /// the response, so that the client sees a failed transfer.
-    fn send_rest(
+    /// Sends the body, with the head between its first bytes and the rest. A body that is not finished
+    /// makes the host abort the response, so that the client sees a failed transfer.
+    fn send_stream(
         self,
-        out: ResponseOutparam,
         source: &ResponseBody,
         length: u64,
-        mut sent: u64,
+        out: ResponseOutparam,
         log: &mut RequestLog,
-    ) {
-        ResponseOutparam::set(out, Ok(self.head));
-        let moved = loop {
-            if sent == length {
-                break Ok(());
-            }
-            match splice(&self.writer, source, length - sent) {
-                Ok(bytes) => sent += bytes,
-                Err(cause) => break Err(cause),
-            }
+    ) -> Result<(), Unsent> {
+        let mut transfer = Transfer {
+            source: &source.stream,
+            writer: &self.writer,
+            length,
+            sent: 0,
         };
-        log.bytes = sent;
-        match moved {
+        let begun = transfer.begin();
+        if let (Err(cause), 0) = (&begun, transfer.sent) {
+            let error = transfer.interrupted(cause);
+            return Err(Unsent { out, error });
+        }
+        ResponseOutparam::set(out, Ok(self.head));
+        let ended = begun.and_then(|()| transfer.finish());
+        log.bytes = transfer.sent;
+        match ended {
             Ok(()) => {
                 drop(self.writer);
                 if let Err(code) = OutgoingBody::finish(self.body, None) {
                     log.cause = Some(format!("the host does not accept the body's end: {code}"));
                 }
             }
-            // The writer tells whose end of the splice is gone.
+            // The writer tells whose end of the stream is gone.
             Err(_) if self.writer.check_write().is_err() => {
                 log.cause = Some("the client went away".into());
             }
             Err(cause) => {
-                let error = StorageError::Interrupted {
-                    received: sent,
-                    expected: length,
-                    cause: describe(&cause),
-                };
+                let error = transfer.interrupted(&cause);
                 log.cause = Some(format!("response aborted: {error}"));
             }
         }
+        Ok(())
     }
 }
 
-/// Lets the host move up to `missing` bytes without a copy through the component's memory.
-fn splice(writer: &OutputStream, source: &ResponseBody, missing: u64) -> Result<u64, StreamError> {
-    writer.blocking_splice(&source.stream, missing.min(SPLICE_BYTES))
+/// A body on its way from storage to the client.
+struct Transfer<'a> {
+    source: &'a InputStream,
+    writer: &'a OutputStream,
+    length: u64,
+    sent: u64,
+}
+
+impl Transfer<'_> {
+    /// Moves what can go before the head: some bytes in any case, and the rest if that is one piece
+    /// for which the host has room. Hosts take no more until the head has gone.
+    fn begin(&mut self) -> Result<(), StreamError> {
+        while self.sent == 0 && self.missing() > 0 {
+            self.splice()?;
+        }
+        if self.missing() <= LAST_PIECE_BYTES.min(self.writer.check_write()?) {
+            self.send_last_piece()?;
+        }
+        Ok(())
+    }
+
+    /// Moves all that is missing.
+    fn finish(&mut self) -> Result<(), StreamError> {
+        while self.missing() > LAST_PIECE_BYTES {
+            self.splice()?;
+        }
+        self.send_last_piece()
+    }
+
+    fn missing(&self) -> u64 {
+        self.length - self.sent
+    }
+
+    /// Lets the host move bytes without a copy through the component's memory, and none of the last
+    /// piece if there is more than that.
+    fn splice(&mut self) -> Result<(), StreamError> {
+        let before_last_piece = match self.missing() {
+            missing if missing > LAST_PIECE_BYTES => missing - LAST_PIECE_BYTES,
+            missing => missing,
+        };
+        let most = before_last_piece.min(SPLICE_BYTES);
+        self.sent += self.writer.blocking_splice(self.source, most)?;
+        Ok(())
+    }
+
+    /// Sends what is missing at once, or what of it comes before the stream breaks.
+    fn send_last_piece(&mut self) -> Result<(), StreamError> {
+        let (piece, read) = self.read_last_piece();
+        let mut rest = &piece[..];
+        while !rest.is_empty() {
+            let room = usize::try_from(self.writer.check_write()?).unwrap_or(usize::MAX);
+            if room == 0 {
+                self.writer.subscribe().block();
+                continue;
+            }
+            let (now, later) = rest.split_at(room.min(rest.len()));
+            self.writer.write(now)?;
+            self.sent += now.len() as u64;
+            rest = later;
+        }
+        read
+    }
+
+    fn read_last_piece(&self) -> (Vec<u8>, Result<(), StreamError>) {
+        let mut piece = Vec::new();
+        while (piece.len() as u64) < self.missing() {
+            match self
+                .source
+                .blocking_read(self.missing() - piece.len() as u64)
+            {
+                Ok(bytes) if piece.is_empty() => piece = bytes,
+                Ok(bytes) => piece.extend(bytes),
+                Err(cause) => return (piece, Err(cause)),
+            }
+        }
+        (piece, Ok(()))
+    }
+
+    fn interrupted(&self, cause: &StreamError) -> StorageError {
+        StorageError::Interrupted {
+            received: self.sent,
+            expected: self.length,
+            cause: describe(cause),
+        }
+    }
 }
 
 fn describe(error: &StreamError) -> String {
