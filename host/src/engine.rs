@@ -9,7 +9,8 @@ use std::{
 };
 
 use wasmtime::{
-    Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, ResourceLimiter, Store,
+    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, ResourceLimiter,
+    Store,
     component::{Component, HasSelf, InstancePre, Linker, ResourceTable},
 };
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -22,6 +23,9 @@ const MAX_INSTANCES: u32 = 1_000;
 
 /// Most bytes that one linear memory may have: 128 MiB.
 const MAX_MEMORY: usize = 128 << 20;
+
+/// Most bytes of an instance's memory that the next one finds in place: 2 MiB.
+const KEEP_RESIDENT: usize = 2 << 20;
 
 /// Why a component cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +65,7 @@ pub struct Compiler {
 }
 
 /// A component, ready to be instantiated.
+#[derive(Clone)]
 pub struct Compiled {
     pre: ProxyPre<Instance>,
     grants: Grants,
@@ -83,7 +88,10 @@ impl Compiler {
             .total_memories(MAX_INSTANCES)
             .total_tables(2 * MAX_INSTANCES)
             .total_stacks(MAX_INSTANCES)
-            .max_memory_size(MAX_MEMORY);
+            .max_memory_size(MAX_MEMORY)
+            .linear_memory_keep_resident(KEEP_RESIDENT)
+            .table_keep_resident(KEEP_RESIDENT)
+            .pagemap_scan(Enabled::Auto);
         let mut config = Config::new();
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
         // The pool reserves terabytes of addresses, which not every machine has to give.
@@ -126,6 +134,13 @@ impl Compiler {
 }
 
 impl Compiled {
+    /// The same component with outbound connections of its own.
+    pub fn for_another_thread(&self) -> Self {
+        let mut other = self.clone();
+        other.grants.outbound_http = other.grants.outbound_http.with_own_connections();
+        other
+    }
+
     /// A store for one instance, and what instantiates it there.
     pub fn store(&self) -> (Store<Instance>, ProxyPre<Instance>) {
         let instance = Instance {

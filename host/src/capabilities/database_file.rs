@@ -3,14 +3,18 @@
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use anyhow::{Context as _, anyhow, bail};
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 use wasmtime::component::Resource;
 
 /// The one label that needs no runtime configuration, and the one that this host has.
 pub const DEFAULT: &str = "default";
+
+/// How long a lock of another process is waited for: as in Spin, what rusqlite waits by itself.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What is done to a connection once, before it is used.
 type Prepare = fn(&mut Connection) -> rusqlite::Result<()>;
@@ -80,7 +84,7 @@ impl DatabaseFile {
 
 impl Database {
     /// As Spin opens it: the journal stays what the file says, so that other processes can write
-    /// while this one reads, and a lock of theirs is waited for up to rusqlite's 5 seconds.
+    /// while this one reads, and a lock of theirs is waited for.
     ///
     /// # Errors
     /// When the file is no database, or `prepare` fails.
@@ -103,18 +107,38 @@ impl Database {
         work(&connection).map_err(|error| error.to_string())
     }
 
-    /// As [`with`](Self::with), on a thread that may wait.
+    /// As [`with`](Self::with), for what may take time: on a thread that may wait, unless `read` has
+    /// the result at once. To go to that thread and back takes longer than to read a row does.
     ///
     /// # Errors
-    /// Those of `work`, as text.
+    /// Those of `read` and `work`, as text.
     pub async fn with_blocking<T: Send + 'static>(
         &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<Option<T>>,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, String> {
+        if let Some(result) = self.at_once(read) {
+            return result;
+        }
         let database = self.clone();
         tokio::task::spawn_blocking(move || database.with(work))
             .await
             .map_err(|error| error.to_string())?
+    }
+
+    /// `None` where that would take waiting: somebody else uses the connection, or locks the file.
+    fn at_once<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<Option<T>>,
+    ) -> Option<Result<T, String>> {
+        let connection = self.0.try_lock().ok()?;
+        connection.busy_timeout(Duration::ZERO).ok()?;
+        let result = read(&connection);
+        connection.busy_timeout(LOCK_PATIENCE).ok()?;
+        match result {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => None,
+            result => result.map_err(|error| error.to_string()).transpose(),
+        }
     }
 }
 

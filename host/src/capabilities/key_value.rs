@@ -86,6 +86,13 @@ fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {
     connection.execute_batch(SCHEMA)
 }
 
+fn get(connection: &Connection, key: &str) -> rusqlite::Result<Option<Vec<u8>>> {
+    connection
+        .prepare_cached("SELECT value FROM spin_key_value WHERE store = ? AND key = ?")?
+        .query_row([DEFAULT, key], |row| row.get(0))
+        .optional()
+}
+
 fn set(connection: &Connection, key: &str, value: &[u8]) -> rusqlite::Result<()> {
     connection.execute(
         "INSERT OR REPLACE INTO spin_key_value VALUES (?, ?, ?)",
@@ -122,11 +129,9 @@ impl HostStore for Instance {
         key: String,
     ) -> Result<Option<Vec<u8>>, Error> {
         let database = self.0.as_ref().ok_or(Error::AccessDenied)?;
-        let value = database.with_blocking(move |connection| {
-            connection
-                .prepare_cached("SELECT value FROM spin_key_value WHERE store = ? AND key = ?")?
-                .query_row([DEFAULT, &key], |row| row.get(0))
-                .optional()
+        let value = database.with_blocking(|connection| get(connection, &key).map(Some), {
+            let key = key.clone();
+            move |connection| get(connection, &key)
         });
         value.await.map_err(Error::Other)
     }

@@ -77,11 +77,11 @@ fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {
 fn query(
     connection: &Connection,
     statement: &str,
-    parameters: Vec<Value>,
+    parameters: &[Value],
 ) -> rusqlite::Result<QueryResult> {
     let mut statement = connection.prepare_cached(statement)?;
     let columns: Vec<_> = statement.column_names().map(str::to_owned).collect();
-    let parameters = params_from_iter(parameters.into_iter().map(to_sql));
+    let parameters = params_from_iter(parameters.iter().cloned().map(to_sql));
     let rows = statement.query_map(parameters, |row| {
         let value = |index| from_sql(index, row.get_ref(index)?);
         let values = (0..columns.len()).map(value).collect::<Result<_, _>>()?;
@@ -134,8 +134,17 @@ impl HostConnection for Instance {
         parameters: Vec<Value>,
     ) -> Result<QueryResult, Error> {
         let database = self.0.as_ref().ok_or(Error::InvalidConnection)?;
-        let result =
-            database.with_blocking(move |connection| query(connection, &statement, parameters));
+        let result = database.with_blocking(
+            |connection| {
+                let only_reads = connection.prepare_cached(&statement)?.readonly();
+                let read = || query(connection, &statement, &parameters);
+                only_reads.then(read).transpose()
+            },
+            {
+                let (statement, parameters) = (statement.clone(), parameters.clone());
+                move |connection| query(connection, &statement, &parameters)
+            },
+        );
         result.await.map_err(Error::Io)
     }
 
