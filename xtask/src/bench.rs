@@ -1,6 +1,333 @@
 //! `cargo xtask bench`: how fast images come, beside everything else that could serve them.
 
+mod chart;
+mod component;
+mod direct;
+mod goals;
+mod load;
+mod measure;
 mod network;
 mod peers;
 mod program;
+mod report;
 mod subject;
+mod subjects;
+mod table;
+mod usage;
+mod work;
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::process::{Command, ExitCode};
+
+use anyhow::Context as _;
+
+use crate::host::Kind;
+use crate::stop::Stop;
+use crate::storage_server::{Folder, Server, Storage};
+use crate::{build, installed, project};
+use chart::{Bar, Group, Panel};
+use load::Oha;
+use measure::{Client, Question, Turns};
+use network::Lan;
+use report::{Absent, Network, Report, Row, Started};
+use subject::{Site, Subject};
+use work::{SIZES, Work};
+
+/// Name of the network within this machine.
+const LOOPBACK: &str = "loopback";
+/// Name of the network between two namespaces.
+const LAN: &str = "LAN";
+
+/// Measure the component beside direct storage and beside other servers
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Builds the component and its host, starts MinIO (else SeaweedFS), the component and its peers (nginx as
+a plain proxy, a FastAPI service with aiobotocore in two forms, s3-proxy), and asks all of them in
+turns, so that each meets the same machine; ratios within one run mean something, figures alone do not.
+Figures are medians of the turns. Every answer is checked: its status, and how many bytes came.
+
+The LAN (1 Gbit/s, a round trip of 0.4 ms) is made of two network namespaces, which needs root. What
+cannot be had here is named as absent. oha, the load generator, is built by cargo once.
+
+Everything is also in target/bench: report.json, and a chart of each size as SVG. It all takes about
+half an hour; less of everything takes less:
+  cargo xtask bench --size 10KB --connections 1 --network loopback
+  cargo xtask bench --subject nginx --turns 5      direct storage and the component are always there
+  cargo xtask bench --host spin                    with the Spin on PATH, or the one that SPIN_BIN names")]
+pub struct Args {
+    /// What runs the component; may be repeated [default: the embedded host, and Spin where it is installed]
+    #[arg(long, value_enum)]
+    host: Vec<Kind>,
+
+    /// loopback or lan; may be repeated [default: both]
+    #[arg(long, value_parser = network_name)]
+    network: Vec<&'static str>,
+
+    /// Sizes of the images, for example 10KB,1MB [default: 10KB,100KB,1MB,10MB,50MB]
+    #[arg(long, value_delimiter = ',', value_parser = bytes)]
+    size: Vec<u64>,
+
+    /// How many connections at once
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 16, 64])]
+    connections: Vec<u32>,
+
+    /// Only peers whose name contains this; may be repeated [default: all]
+    #[arg(long)]
+    subject: Vec<String>,
+
+    /// How many turns each subject has
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..))]
+    turns: u8,
+
+    /// How long a turn lasts
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    seconds: u32,
+}
+
+fn network_name(argument: &str) -> Result<&'static str, &'static str> {
+    [LOOPBACK, LAN]
+        .into_iter()
+        .find(|name| name.eq_ignore_ascii_case(argument))
+        .ok_or("must be loopback or lan")
+}
+
+fn bytes(argument: &str) -> Result<u64, &'static str> {
+    let chosen = |bytes: &u64| {
+        work::size(*bytes)
+            .replace(' ', "")
+            .eq_ignore_ascii_case(argument)
+    };
+    let known = SIZES.into_iter().find(chosen);
+    known.ok_or("must be 10KB, 100KB, 1MB, 10MB or 50MB")
+}
+
+impl Args {
+    /// The hosts that were asked for, or those that are here.
+    fn hosts(&self) -> anyhow::Result<Vec<Kind>> {
+        if !self.host.is_empty() {
+            return Ok(self.host.clone());
+        }
+        let spin = installed::find("spin", "SPIN_BIN")?.map(|_| Kind::Spin);
+        Ok([Kind::Embedded].into_iter().chain(spin).collect())
+    }
+
+    fn sizes(&self) -> Vec<u64> {
+        match &self.size[..] {
+            [] => SIZES.to_vec(),
+            chosen => chosen.to_vec(),
+        }
+    }
+
+    fn is_over(&self, network: &str) -> bool {
+        self.network.is_empty() || self.network.contains(&network)
+    }
+}
+
+/// Measures everything that was asked for.
+///
+/// # Errors
+/// When something cannot be built or started, or an answer is not what it has to be.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
+    let stop = runtime
+        .block_on(async { Stop::on_signals() })
+        .context("cannot watch for Ctrl-C")?;
+
+    let hosts = args.hosts()?;
+    let oha = Oha::ensure()?;
+    build::component()?;
+    build::host()?;
+    let mut report = Report {
+        component_bytes: fs::metadata(project::component())?.len(),
+        ..Report::default()
+    };
+    let (subjects, absent) = subjects::ensure(&hosts, &args.subject)?;
+    report.absent = absent;
+    let server = storage_server(&mut report)?;
+    let lan = if args.is_over(LAN) {
+        lan(&mut report)
+    } else {
+        None
+    };
+
+    measure(
+        args,
+        &oha,
+        &stop,
+        &server,
+        lan.as_ref(),
+        &subjects,
+        &mut report,
+    )?;
+    for host in hosts {
+        report
+            .goals
+            .extend(goals::judge(&report, host, &args.sizes()));
+    }
+    println!("{}", table::goals(&report.goals));
+    write(&report, &args.sizes())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// MinIO where it can be had, else SeaweedFS.
+fn storage_server(report: &mut Report) -> anyhow::Result<Server> {
+    let (storage, server) = match Server::ensure(&Storage::Minio) {
+        Ok(server) => ("MinIO", server),
+        Err(error) => {
+            report.absent.push(Absent::new("MinIO", &error));
+            ("SeaweedFS", Server::ensure(&Storage::Seaweedfs)?)
+        }
+    };
+    report.storage = storage.into();
+    server.context("there is no storage")
+}
+
+fn lan(report: &mut Report) -> Option<Lan> {
+    Lan::set_up()
+        .inspect_err(|error| report.absent.push(Absent::new(LAN, error)))
+        .ok()
+}
+
+/// Starts storage and the subjects, and goes through networks, works and numbers of connections.
+fn measure(
+    args: &Args,
+    oha: &Oha,
+    stop: &Stop,
+    server: &Server,
+    lan: Option<&Lan>,
+    subjects: &[Box<dyn Subject>],
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    // The servers listen at one address, which is reached within this machine and over the LAN alike.
+    let address = lan.map_or(Ipv4Addr::LOCALHOST.into(), Lan::server_address);
+    let storage = server.start(address)?;
+    let settings = storage.endpoint.bucket("benchmark");
+    let folder = Folder::create("bench")?;
+    let site = Site {
+        address,
+        folder: folder.path(),
+        storage: &settings,
+        objects: &work::store(&settings, &args.sizes())?,
+    };
+    let works = Work::all(&args.sizes());
+    let running = measure::start_all(subjects, &site, &works, report)?;
+    let networks = networks(args, lan);
+    report.networks = networks
+        .iter()
+        .map(|(network, _)| network.clone())
+        .collect();
+    println!("{}", table::subjects(report));
+
+    let turns = Turns {
+        oha,
+        count: args.turns.into(),
+        seconds: args.seconds,
+        storage: storage.id(),
+        stop,
+    };
+    for (network, client) in &networks {
+        for work in &works {
+            let requests = measure::requests(&running, *work, &site)?;
+            for connections in &args.connections {
+                let question = Question {
+                    network: network.name,
+                    work: *work,
+                    connections: *connections,
+                };
+                let first = report.rows.len();
+                report
+                    .rows
+                    .extend(turns.run(&running, &requests, question, client)?);
+                println!("{}", table::rows(report, &report.rows[first..]));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The networks that were asked for and can be had, and what runs a program at the client's end.
+fn networks<'a>(args: &Args, lan: Option<&'a Lan>) -> Vec<(Network, Box<Client<'a>>)> {
+    let mut networks: Vec<(Network, Box<Client>)> = Vec::new();
+    if args.is_over(LOOPBACK) {
+        let network = Network {
+            name: LOOPBACK,
+            description: "within this machine".into(),
+        };
+        networks.push((network, Box::new(|program| Command::new(program))));
+    }
+    if let Some(lan) = lan {
+        let network = Network {
+            name: LAN,
+            description: lan.description(),
+        };
+        networks.push((network, Box::new(|program| lan.command(program))));
+    }
+    networks
+}
+
+/// Leaves everything in `target/bench`.
+fn write(report: &Report, sizes: &[u64]) -> anyhow::Result<()> {
+    let folder = project::root().join("target/bench");
+    let mut files = vec![(
+        "report.json".to_owned(),
+        serde_json::to_string_pretty(report)?,
+    )];
+    for bytes in sizes {
+        let name = work::size(*bytes).replace(' ', "");
+        files.push((format!("{name}.svg"), chart(report, Work::Whole(*bytes))));
+    }
+    fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    for (name, content) in files {
+        let file = folder.join(name);
+        fs::write(&file, content).with_context(|| file.display().to_string())?;
+        println!("{}", project::shown(&file));
+    }
+    Ok(())
+}
+
+fn chart(report: &Report, work: Work) -> String {
+    let panel = |network: &Network| {
+        let rows = report
+            .rows
+            .iter()
+            .filter(|row| row.network == network.name && row.work == work);
+        let bar = |row: &Row| Bar {
+            connections: row.connections,
+            requests_per_second: row.rate(),
+        };
+        let group = |started: &Started| Group {
+            subject: started.name.to_owned(),
+            emphasised: started.name.starts_with("image-proxy"),
+            bars: rows
+                .clone()
+                .filter(|row| row.subject == started.name)
+                .map(bar)
+                .collect(),
+        };
+        Panel {
+            title: network.name.to_owned(),
+            groups: report.subjects.iter().map(group).collect(),
+        }
+    };
+    let panels: Vec<_> = report.networks.iter().map(panel).collect();
+    chart::draw(&format!("Images of {work}"), &panels)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_chosen_by_the_names_that_tables_give_them() {
+        for (argument, size) in [
+            ("10KB", Ok(10_000)),
+            ("50mb", Ok(50_000_000)),
+            ("20KB", Err(())),
+            ("10000", Err(())),
+        ] {
+            assert_eq!(bytes(argument).map_err(|_| ()), size, "{argument}");
+        }
+    }
+}

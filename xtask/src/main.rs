@@ -1,6 +1,16 @@
 //! The project's own commands, run as `cargo xtask <verb>`: one file per verb.
 
+#![cfg_attr(
+    not(target_os = "linux"),
+    allow(
+        dead_code,
+        reason = "measuring is for Linux, and uses more of the rest"
+    )
+)]
+
 mod apt;
+#[cfg(target_os = "linux")]
+mod bench;
 mod build;
 mod cargo;
 mod data_folder;
@@ -16,6 +26,7 @@ mod sample_images;
 mod settings;
 mod signals;
 mod spin_test;
+mod stop;
 mod storage_server;
 mod test;
 mod up;
@@ -45,6 +56,8 @@ enum Verb {
     Up(up::Args),
     Import(import::Args),
     Test(test::Args),
+    #[cfg(target_os = "linux")]
+    Bench(bench::Args),
     SpinTest(spin_test::Args),
 }
 
@@ -54,6 +67,8 @@ fn main() -> ExitCode {
         Verb::Up(args) => up::run(&args),
         Verb::Import(args) => import::run(&args),
         Verb::Test(args) => test::run(&args),
+        #[cfg(target_os = "linux")]
+        Verb::Bench(args) => bench::run(&args),
         Verb::SpinTest(args) => spin_test::run(&args),
     };
     outcome.unwrap_or_else(|error| {

@@ -1,4 +1,4 @@
-//! The wish that an import ends early, seen from every task of it.
+//! The wish that a long command ends early, seen from every task of it.
 
 use std::io;
 use std::process::exit;
@@ -10,7 +10,7 @@ use crate::signals::StopSignals;
 /// What a shell reports of a command that Ctrl-C ended.
 pub const INTERRUPTED: u8 = 130;
 
-/// Tells whether the import shall end, to any number of tasks.
+/// Tells whether the command shall end, to any number of tasks.
 #[derive(Debug, Clone)]
 pub struct Stop(watch::Receiver<bool>);
 
@@ -21,7 +21,7 @@ impl Stop {
     }
 
     /// At the first Ctrl-C, `kill` or closed terminal; a second one ends the program at once. To be
-    /// called within a runtime that lives as long as the import.
+    /// called within a runtime that lives as long as the command.
     ///
     /// # Errors
     /// When the signals cannot be watched.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use rusty_s3::{Bucket, Credentials, S3Action as _, UrlStyle};
 
-use crate::project;
+use crate::{project, settings};
 
 /// Longest that a server may take to start.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -96,7 +96,7 @@ impl Server {
     /// When it does not; the text says where its own words are.
     pub fn start(&self, address: IpAddr) -> anyhow::Result<Running> {
         let log = project::root().join("target/storage.log");
-        let folder = Folder::create()?;
+        let folder = Folder::create("storage")?;
         let (mut command, endpoint) = match self {
             Self::Url(url) => return Ok(Running::of(Endpoint::from_environment(url)?)),
             Self::Minio(program) => {
@@ -158,6 +158,20 @@ impl Endpoint {
         })
     }
 
+    /// How a bucket of it is reached.
+    pub fn bucket(&self, name: &str) -> settings::Storage {
+        settings::Storage {
+            endpoint: self.origin.clone(),
+            region: self.region.clone(),
+            bucket: name.to_owned(),
+            access_key_id: self.access_key_id.clone(),
+            secret_access_key: self.secret_access_key.clone(),
+            session_token: None,
+            virtual_hosted: false,
+            file: self.name.into(),
+        }
+    }
+
     /// What tells the tests of it.
     pub fn environment(&self) -> [(&'static str, &str); 5] {
         [
@@ -202,6 +216,11 @@ impl Running {
         }
     }
 
+    /// Its process, where it was started here.
+    pub fn id(&self) -> Option<u32> {
+        self.process.as_ref().map(Child::id)
+    }
+
     fn wait(&mut self) -> anyhow::Result<()> {
         let started = Instant::now();
         loop {
@@ -231,15 +250,22 @@ impl Drop for Running {
     }
 }
 
-/// A folder of the server's own.
-struct Folder(PathBuf);
+/// A folder in `target` of its own, which goes with the value.
+pub struct Folder(PathBuf);
 
 impl Folder {
-    fn create() -> anyhow::Result<Self> {
-        let name = format!("storage-{}", uuid::Uuid::new_v4().simple());
+    /// # Errors
+    /// When it cannot be made.
+    pub fn create(of: &str) -> anyhow::Result<Self> {
+        let name = format!("{of}-{}", uuid::Uuid::new_v4().simple());
         let path = project::root().join("target").join(name);
         std::fs::create_dir_all(&path).with_context(|| path.display().to_string())?;
         Ok(Self(path))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
     }
 }
 

@@ -7,8 +7,8 @@ use tokio::runtime::Runtime;
 use super::Outcome;
 use super::files::Found;
 use super::record::RecordStore;
-use super::stop::Stop;
 use super::transfer::{Plan, Step, Transferred, transfer};
+use crate::stop::Stop;
 
 /// How many records are written in one transaction at most.
 const RECORDS_AT_ONCE: usize = 100;

@@ -13,8 +13,8 @@ use super::Imported;
 use super::content::{Content, Reading, Source};
 use super::files::Found;
 use super::record::Record;
-use super::stop::Stop;
 use super::upload::{Bucket, Upload};
+use crate::stop::Stop;
 
 /// How files are transferred.
 #[derive(Debug, Clone)]

@@ -19,8 +19,8 @@ use object_store::{
 use sha2::{Digest as _, Sha256};
 
 use super::content::{Content, Source, hex};
-use super::stop::Stop;
 use crate::settings::Storage;
+use crate::stop::Stop;
 
 // Parts of one object have to be as long as each other, and at least 5 MiB (S3: UploadPart).
 const PART_BYTES: u64 = 8 * 1024 * 1024;

@@ -1,0 +1,25 @@
+//! Storage itself, asked by presigned URLs: what everything else is held against.
+
+use super::subject::{Served, Site, Subject};
+use super::subjects;
+
+/// The presigned GET.
+pub struct Direct;
+
+impl Subject for Direct {
+    fn name(&self) -> &'static str {
+        subjects::DIRECT
+    }
+
+    fn is_peer(&self) -> bool {
+        false
+    }
+
+    fn start(&self, site: &Site) -> anyhow::Result<Served> {
+        let urls = site.objects.iter().map(|object| site.presigned(object));
+        Ok(Served {
+            program: None,
+            urls: urls.collect::<anyhow::Result<_>>()?,
+        })
+    }
+}

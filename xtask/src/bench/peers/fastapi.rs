@@ -1,0 +1,82 @@
+//! A service on `FastAPI` and aiobotocore, as one would write it: it reads the whole object, then
+//! answers.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use super::super::program::Program;
+use super::super::subject::{Served, Site, Subject};
+use super::super::subjects;
+use super::isolated;
+use crate::storage_server::free_ports;
+use crate::{project, python};
+
+/// The service.
+const SOURCE: &str = "xtask/src/bench/peers/fastapi";
+
+/// How the service comes by its client of S3.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Client {
+    PerRequest,
+    Shared,
+}
+
+/// The service in one of its two forms.
+pub struct FastApi {
+    uvicorn: PathBuf,
+    client: Client,
+}
+
+impl FastApi {
+    /// Makes sure of what both forms run on.
+    ///
+    /// # Errors
+    /// What to install, where that cannot be done from here.
+    pub fn ensure() -> anyhow::Result<[Self; 2]> {
+        let requirements = project::root().join(SOURCE).join("requirements.txt");
+        let programs = python::ensure_environment("bench-venv", &requirements)?;
+        Ok([Client::PerRequest, Client::Shared].map(|client| Self {
+            uvicorn: programs.join("uvicorn"),
+            client,
+        }))
+    }
+}
+
+impl Subject for FastApi {
+    fn name(&self) -> &'static str {
+        match self.client {
+            Client::PerRequest => subjects::FASTAPI,
+            Client::Shared => subjects::FASTAPI_SHARED,
+        }
+    }
+
+    fn start(&self, site: &Site) -> anyhow::Result<Served> {
+        let [port] = free_ports(site.address)?;
+        let listen = SocketAddr::new(site.address, port);
+        let database = site.folder.join("images.db");
+        site.record_in(&database)?;
+        let (storage, is_shared) = (site.storage, self.client == Client::Shared);
+        let mut command = isolated(&self.uvicorn, site.folder);
+        command
+            .args(["app:app", "--loop", "uvloop", "--http", "httptools"])
+            .args(["--host", &site.address.to_string()])
+            .args(["--port", &port.to_string()])
+            .arg("--app-dir")
+            .arg(project::root().join(SOURCE))
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env("DATABASE", &database)
+            .env("SHARED_CLIENT", is_shared.to_string())
+            .env("S3_ENDPOINT", &storage.endpoint)
+            .env("S3_BUCKET", &storage.bucket)
+            .env("AWS_DEFAULT_REGION", &storage.region)
+            .env("AWS_ACCESS_KEY_ID", &storage.access_key_id)
+            .env("AWS_SECRET_ACCESS_KEY", &storage.secret_access_key);
+        let urls = site.objects.iter();
+        Ok(Served {
+            program: Some(Program::start(&mut command, site.folder)?),
+            urls: urls
+                .map(|object| format!("http://{listen}/api/v1/images/{}/file", object.id))
+                .collect(),
+        })
+    }
+}
