@@ -65,7 +65,6 @@ pub struct Compiler {
 }
 
 /// A component, ready to be instantiated.
-#[derive(Clone)]
 pub struct Compiled {
     pre: ProxyPre<Instance>,
     grants: Grants,
@@ -134,13 +133,6 @@ impl Compiler {
 }
 
 impl Compiled {
-    /// The same component with outbound connections of its own.
-    pub fn for_another_thread(&self) -> Self {
-        let mut other = self.clone();
-        other.grants.outbound_http = other.grants.outbound_http.with_own_connections();
-        other
-    }
-
     /// A store for one instance, and what instantiates it there.
     pub fn store(&self) -> (Store<Instance>, ProxyPre<Instance>) {
         let instance = Instance {

@@ -6,14 +6,17 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, oneshot},
+};
 use wasmtime::Store;
 use wasmtime_wasi_http::{
     Error, WasiBody, WasiHttpView,
@@ -33,7 +36,8 @@ pub type InFlight = mpsc::Sender<()>;
 
 /// Lets a fresh instance of the component answer `request`.
 ///
-/// The instance lives on after this returns, until its response's body is written.
+/// The instance works within the task of its connection, here and whenever its response's body is
+/// asked for more: to wake another task for it takes longer than a small image does.
 /// What goes wrong before the head goes out is a 500 without a body, as in Spin; after it, a broken body.
 pub async fn handle(
     component: &Compiled,
@@ -47,7 +51,7 @@ pub async fn handle(
         request.uri().path()
     );
     let (mut store, pre) = component.store();
-    let (outparam, response) = oneshot::channel();
+    let (outparam, mut response) = oneshot::channel();
     let mut http = store.data_mut().http();
     let resources = http
         .new_incoming_request(Scheme::Http, request)
@@ -58,7 +62,7 @@ pub async fn handle(
     };
 
     let unfinished = Arc::new(AtomicBool::new(false));
-    let guest = tokio::spawn({
+    let mut guest = Guest::new({
         let (what, unfinished) = (what.clone(), unfinished.clone());
         async move {
             let outcome = match pre.instantiate_async(&mut store).await {
@@ -76,14 +80,61 @@ pub async fn handle(
         }
     });
 
-    match response.await {
-        Ok(Ok(response)) => response.map(|body| GuestBody { body, unfinished }.boxed_unsync()),
-        Ok(Err(code)) => failed(&what, &format!("answered with an error: {code:?}")),
-        // Dropped with the store, unused. A guest that failed has been reported.
-        Err(_) => match guest.await {
-            Ok(Ok(())) => failed(&what, "ended without a response"),
-            _ => internal_error(),
+    let answered = tokio::select! {
+        biased;
+        answered = &mut response => answered,
+        // It may have answered before it ended or failed.
+        outcome = &mut guest => match (response.await, outcome) {
+            (Err(_), Err(())) => return internal_error(),
+            (answered, _) => answered,
         },
+    };
+    match answered {
+        Ok(Ok(response)) => response.map(|body| {
+            let body = GuestBody {
+                body,
+                guest,
+                unfinished,
+            };
+            body.boxed_unsync()
+        }),
+        Ok(Err(code)) => failed(&what, &format!("answered with an error: {code:?}")),
+        // Dropped, unused.
+        Err(_) => failed(&what, "ended without a response"),
+    }
+}
+
+/// An instance at work, until its end. When nobody asks for its response any more, for that has
+/// gone out or its client away, it goes on in a task of its own.
+struct Guest(Option<Pin<Box<dyn Future<Output = Outcome> + Send>>>);
+
+/// What fails has been reported.
+type Outcome = Result<(), ()>;
+
+impl Guest {
+    fn new(work: impl Future<Output = Outcome> + Send + 'static) -> Self {
+        Self(Some(Box::pin(work)))
+    }
+}
+
+impl Future for Guest {
+    type Output = Outcome;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
+        let Some(work) = &mut self.0 else {
+            return Poll::Pending;
+        };
+        let outcome = ready!(work.as_mut().poll(cx));
+        self.0 = None;
+        Poll::Ready(outcome)
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        if let (Some(work), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
+            runtime.spawn(work);
+        }
     }
 }
 
@@ -110,6 +161,7 @@ fn internal_error() -> Response<WasiBody> {
 /// Without it a body of unstated length would look whole when its component trapped.
 struct GuestBody {
     body: HyperOutgoingBody,
+    guest: Guest,
     unfinished: Arc<AtomicBool>,
 }
 
@@ -121,7 +173,12 @@ impl Body for GuestBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        let mut frame = Pin::new(&mut self.body).poll_frame(cx);
+        if frame.is_pending() {
+            // Whether it ends or waits, it may have written something.
+            let _ = Pin::new(&mut self.guest).poll(cx);
+            frame = Pin::new(&mut self.body).poll_frame(cx);
+        }
         if matches!(frame, Poll::Ready(None)) && self.unfinished.load(Ordering::Acquire) {
             let cause = "the component did not finish its response".to_owned();
             return Poll::Ready(Some(Err(Error::InternalError(Some(cause)))));

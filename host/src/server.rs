@@ -18,7 +18,6 @@ use hyper_util::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    runtime::Builder,
     sync::mpsc,
     time::sleep,
 };
@@ -39,7 +38,6 @@ const GRACE: Duration = Duration::from_secs(5);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// An application, ready to answer.
-#[derive(Clone)]
 pub struct Application {
     /// Name in the manifest.
     pub name: String,
@@ -48,109 +46,41 @@ pub struct Application {
     /// What the manifest says of components, by their ids.
     pub descriptions: BTreeMap<String, String>,
     /// Which component answers what.
-    pub routes: Arc<Routes>,
+    pub routes: Routes,
     /// The components, by id.
     pub components: BTreeMap<String, Compiled>,
 }
 
 /// Answers requests until interrupted, then lets those in flight end, for a while or until
 /// interrupted again.
-///
-/// # Errors
-/// When the system starts no threads.
-pub async fn serve(
-    listener: TcpListener,
-    application: Application,
-    mut interrupts: Interrupts,
-) -> io::Result<()> {
-    let mut threads = Threads::start(&application)?;
+pub async fn serve(listener: TcpListener, application: Application, mut interrupts: Interrupts) {
+    let application = Arc::new(application);
+    let connections = GracefulShutdown::new();
+    let (in_flight, mut all_done) = mpsc::channel(1);
     loop {
         let accepted = tokio::select! {
             () = interrupts.next() => break,
             accepted = listener.accept() => accepted,
         };
-        match accepted.and_then(|(stream, client)| threads.hand_over(stream, client)) {
-            Ok(()) => {}
+        match accepted {
+            Ok((stream, client)) => connect(&application, &connections, stream, client, &in_flight),
             Err(error) => {
                 report(format_args!("No connection could be accepted: {error}"));
                 sleep(ACCEPT_PAUSE).await;
             }
         }
     }
-    drop(listener);
+    drop((listener, in_flight));
+    let ended = async {
+        connections.shutdown().await;
+        // A component may work on after its response, to log it for example.
+        all_done.recv().await;
+    };
     tokio::select! {
-        () = threads.end() => {}
+        () = ended => {}
         () = sleep(GRACE) => report(format_args!("Some requests took longer than {} s and were cut off", GRACE.as_secs())),
         () = interrupts.next() => {}
     }
-    Ok(())
-}
-
-/// A connection that has been accepted, and who is at its other end.
-type Accepted = (std::net::TcpStream, SocketAddr);
-
-/// One thread for each processor. A connection stays on its thread, with everything that is done
-/// for it: waking another thread takes longer than a small image does.
-struct Threads {
-    queues: Vec<mpsc::UnboundedSender<Accepted>>,
-    next: usize,
-    ended: mpsc::Receiver<()>,
-}
-
-impl Threads {
-    fn start(application: &Application) -> io::Result<Self> {
-        let count = std::thread::available_parallelism()?.get();
-        let (running, ended) = mpsc::channel(1);
-        let queues = (0..count).map(|_| {
-            let (queue, connections) = mpsc::unbounded_channel();
-            let (application, running) = (application.for_another_thread(), running.clone());
-            let runtime = Builder::new_current_thread().enable_all().build()?;
-            std::thread::Builder::new()
-                .name("connections".into())
-                .spawn(move || {
-                    runtime.block_on(answer_all(connections, application));
-                    drop(running);
-                })?;
-            Ok(queue)
-        });
-        Ok(Self {
-            queues: queues.collect::<io::Result<_>>()?,
-            next: 0,
-            ended,
-        })
-    }
-
-    /// Each thread in turn gets a connection.
-    fn hand_over(&mut self, stream: TcpStream, client: SocketAddr) -> io::Result<()> {
-        let stream = stream.into_std()?;
-        self.next = (self.next + 1) % self.queues.len();
-        self.queues[self.next]
-            .send((stream, client))
-            .map_err(|_| io::Error::other("the thread for it has ended"))
-    }
-
-    /// Waits until all connections have ended, without taking new ones.
-    async fn end(mut self) {
-        self.queues.clear();
-        self.ended.recv().await;
-    }
-}
-
-/// Answers what comes on `connections`, until no more can come and all work is done.
-async fn answer_all(mut connections: mpsc::UnboundedReceiver<Accepted>, application: Application) {
-    let application = Arc::new(application);
-    let open = GracefulShutdown::new();
-    let (in_flight, mut all_done) = mpsc::channel(1);
-    while let Some((stream, client)) = connections.recv().await {
-        match TcpStream::from_std(stream) {
-            Ok(stream) => connect(&application, &open, stream, client, &in_flight),
-            Err(error) => report(format_args!("No connection could be accepted: {error}")),
-        }
-    }
-    drop(in_flight);
-    open.shutdown().await;
-    // A component may work on after its response, to log it for example.
-    all_done.recv().await;
 }
 
 fn connect(
@@ -179,18 +109,6 @@ fn connect(
 }
 
 impl Application {
-    /// The same application with connections to storage of its own.
-    fn for_another_thread(&self) -> Self {
-        Self {
-            components: self
-                .components
-                .iter()
-                .map(|(id, component)| (id.clone(), component.for_another_thread()))
-                .collect(),
-            ..self.clone()
-        }
-    }
-
     async fn answer(
         &self,
         mut request: Request<Incoming>,

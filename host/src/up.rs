@@ -6,7 +6,6 @@ use std::{
     io::Write,
     net::{Ipv4Addr, SocketAddr, ToSocketAddrs},
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use anyhow::Context as _;
@@ -104,7 +103,7 @@ impl Up {
         let (application, largest_memory) = self.load(&path, manifest, routes, &variables)?;
         let interrupts = Interrupts::catch()?;
         announce(&listener, &application)?;
-        server::serve(listener, application, interrupts).await?;
+        server::serve(listener, application, interrupts).await;
         writeln!(
             std::io::stdout(),
             "Largest component memory: {} bytes",
@@ -172,7 +171,7 @@ impl Up {
                 .into_iter()
                 .filter_map(describe)
                 .collect(),
-            routes: Arc::new(routes),
+            routes,
             components,
         };
         Ok((application, compiler.largest_memory()))

@@ -35,8 +35,7 @@ use crate::{
 /// Every limit that a component does not set itself, as in Spin.
 const DEFAULT_TIMEOUT: Duration = Duration::from_mins(10);
 
-/// A pool of connections.
-#[derive(Clone)]
+/// One pool of connections for the whole application.
 pub struct OutboundHttp {
     client: Client<HttpsConnector<TimedConnector>, WasiBody>,
 }
@@ -69,7 +68,7 @@ impl OutboundHttp {
         variables: &BTreeMap<String, String>,
     ) -> Result<Instance, allowed_hosts::Error> {
         Ok(Instance {
-            connections: self.clone(),
+            client: self.client.clone(),
             allowed_hosts: Arc::new(AllowedHosts::parse(
                 &component.allowed_outbound_hosts,
                 variables,
@@ -82,7 +81,7 @@ impl OutboundHttp {
 /// One component's access to the network.
 #[derive(Clone)]
 pub struct Instance {
-    connections: OutboundHttp,
+    client: Client<HttpsConnector<TimedConnector>, WasiBody>,
     allowed_hosts: Arc<AllowedHosts>,
     component: Arc<str>,
 }
@@ -106,7 +105,7 @@ impl WasiHttpHooks for Instance {
             self.report_denied(request.uri());
             return Box::new(async { Err(Error::HttpRequestDenied) });
         }
-        let client = self.connections.client.clone();
+        let client = self.client.clone();
         let options = options.unwrap_or_default();
         Box::new(async move {
             let sent = CONNECT_TIMEOUT.scope(
@@ -136,14 +135,6 @@ impl WasiHttpHooks for Instance {
 }
 
 impl Instance {
-    /// The same access through a pool of its own.
-    pub fn with_own_connections(&self) -> Self {
-        Self {
-            connections: OutboundHttp::new(),
-            ..self.clone()
-        }
-    }
-
     fn report_denied(&self, uri: &Uri) {
         let scheme = uri.scheme_str().unwrap_or_default();
         let authority = uri.authority().map_or("", |authority| authority.as_str());

@@ -117,7 +117,10 @@ impl IsTerminal for Sink {
 
 impl StdoutStream for Sink {
     fn p2_stream(&self) -> Box<dyn OutputStream> {
-        Box::new(self.clone())
+        Box::new(PoliteStream {
+            sink: self.clone(),
+            is_its_turn: false,
+        })
     }
 
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
@@ -125,14 +128,27 @@ impl StdoutStream for Sink {
     }
 }
 
-#[async_trait::async_trait]
-impl Pollable for Sink {
-    async fn ready(&mut self) {}
+/// A stream that lets others go first: a component logs when it has answered, and what it has
+/// answered is sent by the same thread.
+struct PoliteStream {
+    sink: Sink,
+    is_its_turn: bool,
 }
 
-impl OutputStream for Sink {
+#[async_trait::async_trait]
+impl Pollable for PoliteStream {
+    async fn ready(&mut self) {
+        if !self.is_its_turn {
+            tokio::task::yield_now().await;
+            self.is_its_turn = true;
+        }
+    }
+}
+
+impl OutputStream for PoliteStream {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        self.write_all(&bytes);
+        self.sink.write_all(&bytes);
+        self.is_its_turn = false;
         Ok(())
     }
 
@@ -141,7 +157,7 @@ impl OutputStream for Sink {
     }
 
     fn check_write(&mut self) -> StreamResult<usize> {
-        Ok(MAX_WRITE)
+        Ok(if self.is_its_turn { MAX_WRITE } else { 0 })
     }
 }
 
