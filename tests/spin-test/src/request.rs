@@ -10,6 +10,8 @@ pub struct Answer {
     pub status: u16,
     headers: Vec<(String, Vec<u8>)>,
     pub body: Vec<u8>,
+    /// How many bytes of the body were handed over at once, each time.
+    pub pieces: Vec<usize>,
 }
 
 impl Answer {
@@ -50,20 +52,23 @@ pub fn get_with(path: &str, headers: &[(&str, &str)]) -> Answer {
 }
 
 fn read(response: &IncomingResponse) -> Answer {
+    let pieces = read_body(&response.consume().unwrap());
     Answer {
         status: response.status(),
         headers: response.headers().entries(),
-        body: read_body(&response.consume().unwrap()),
+        body: pieces.concat(),
+        pieces: pieces.iter().map(Vec::len).collect(),
     }
 }
 
-fn read_body(body: &IncomingBody) -> Vec<u8> {
+fn read_body(body: &IncomingBody) -> Vec<Vec<u8>> {
     let stream = body.stream().unwrap();
-    let mut bytes = Vec::new();
+    let mut pieces = Vec::new();
     loop {
-        match stream.blocking_read(64 << 10) {
-            Ok(more) => bytes.extend(more),
-            Err(StreamError::Closed) => return bytes,
+        // One read never takes of two pieces.
+        match stream.blocking_read(1 << 20) {
+            Ok(piece) => pieces.push(piece),
+            Err(StreamError::Closed) => return pieces,
             Err(StreamError::LastOperationFailed(error)) => {
                 panic!("the body broke off: {}", error.to_debug_string())
             }

@@ -11,7 +11,7 @@ use crate::bindings::wasi::http::types::{Fields, OutgoingBody, OutgoingResponse}
 const SCHEMA: &str = include_str!("../../../migrations/0001_images.sql");
 
 /// Most bytes that WASI takes in one write.
-const MAX_WRITE: usize = 4096;
+pub const MAX_WRITE: usize = 4096;
 
 /// An image as its record describes it.
 pub struct Image {

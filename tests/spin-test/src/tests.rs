@@ -3,8 +3,8 @@
 use crate::bindings::fermyon::spin_test_virt::variables;
 use crate::request::{get, get_with};
 use crate::setup::{
-    Image, configure, create_table, record_in_key_value, record_in_sqlite, server_answers,
-    storage_answers,
+    Image, MAX_WRITE, configure, create_table, record_in_key_value, record_in_sqlite,
+    server_answers, storage_answers,
 };
 
 macro_rules! names {
@@ -15,6 +15,8 @@ macro_rules! names {
 pub const ALL: &[(&str, fn())] = names![
     an_image_is_served_as_its_record_describes_it,
     an_image_longer_than_any_buffer_arrives_whole,
+    what_follows_the_first_bytes_of_a_small_image_is_handed_over_at_once,
+    the_last_64_kib_of_a_larger_image_are_handed_over_at_once,
     a_record_in_the_key_value_store_serves_as_well,
     a_revalidation_is_answered_without_storage,
     an_unknown_image_is_answered_without_storage,
@@ -54,6 +56,32 @@ fn an_image_longer_than_any_buffer_arrives_whole() {
 
     assert_eq!(answer.status, 200);
     assert!(answer.body == image.bytes);
+}
+
+fn what_follows_the_first_bytes_of_a_small_image_is_handed_over_at_once() {
+    let pieces = pieces_of_an_image_of_size(10_000);
+
+    assert_eq!(pieces, [MAX_WRITE, 10_000 - MAX_WRITE]);
+}
+
+fn the_last_64_kib_of_a_larger_image_are_handed_over_at_once() {
+    let pieces = pieces_of_an_image_of_size(100_000);
+
+    assert_eq!(pieces.first(), Some(&MAX_WRITE));
+    assert_eq!(pieces.last(), Some(&(64 * 1024)));
+}
+
+/// What is handed over at once of an image that storage sends in pieces of [`MAX_WRITE`].
+fn pieces_of_an_image_of_size(size: usize) -> Vec<usize> {
+    let image = Image::of_size(size);
+    configure();
+    record_in_sqlite(&image);
+    storage_answers(&image, 200, &[], &image.bytes);
+
+    let answer = get(&image.path());
+
+    assert!(answer.body == image.bytes);
+    answer.pieces
 }
 
 fn a_record_in_the_key_value_store_serves_as_well() {
