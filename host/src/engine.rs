@@ -24,8 +24,8 @@ const MAX_INSTANCES: u32 = 1_000;
 /// Most bytes that one linear memory may have: 128 MiB.
 const MAX_MEMORY: usize = 128 << 20;
 
-/// Most bytes of an instance's memory that the next one finds in place: 2 MiB.
-const KEEP_RESIDENT: usize = 2 << 20;
+/// Most bytes of an instance's memory that the next one finds in place: what a request touches.
+const KEEP_RESIDENT: usize = 256 << 10;
 
 /// Why a component cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -35,6 +35,10 @@ use crate::{
 /// Every limit that a component does not set itself, as in Spin.
 const DEFAULT_TIMEOUT: Duration = Duration::from_mins(10);
 
+/// Most bytes of an answer that are read at once. Several such pieces of each answer are under way
+/// to the client: hyper's own limit, three times as much, took as much more memory, and was 4 % faster.
+const MAX_READ: usize = 128 << 10;
+
 /// One pool of connections for the whole application.
 pub struct OutboundHttp {
     client: Client<HttpsConnector<TimedConnector>, WasiBody>,
@@ -52,6 +56,7 @@ impl OutboundHttp {
             .enable_http1()
             .wrap_connector(TimedConnector(connector));
         let client = Client::builder(TokioExecutor::new())
+            .http1_max_buf_size(MAX_READ)
             .pool_timer(TokioTimer::new())
             .build(connector);
         Self { client }
