@@ -3,6 +3,7 @@
 mod chart;
 mod component;
 mod direct;
+mod files;
 mod goals;
 mod load;
 mod measure;
@@ -26,11 +27,11 @@ use crate::host::Kind;
 use crate::stop::Stop;
 use crate::storage_server::{Folder, Server, Storage};
 use crate::{build, installed, project};
-use chart::{Bar, Group, Panel};
+use goals::MEMORY;
 use load::Oha;
 use measure::{Client, Question, Turns};
 use network::Lan;
-use report::{Absent, Network, Report, Row, Started};
+use report::{Absent, Network, Report};
 use subject::{Site, Subject};
 use work::{SIZES, Work};
 
@@ -166,7 +167,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             .extend(goals::judge(&report, host, &args.sizes()));
     }
     println!("{}", table::goals(&report.goals));
-    write(&report, &args.sizes())?;
+    files::write(&report, &args.sizes())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -226,6 +227,14 @@ fn measure(
         storage: storage.id(),
         stop,
     };
+    if works.contains(&MEMORY.work) {
+        let requests = measure::requests(&running, MEMORY.work, &site)?;
+        let once = Turns { count: 1, ..turns };
+        report.memory = once.run(&running, &requests, MEMORY, &|program| {
+            Command::new(program)
+        })?;
+        println!("{}", table::rows(report, &report.memory));
+    }
     for (network, client) in &networks {
         for work in &works {
             let requests = measure::requests(&running, *work, &site)?;
@@ -264,54 +273,6 @@ fn networks<'a>(args: &Args, lan: Option<&'a Lan>) -> Vec<(Network, Box<Client<'
         networks.push((network, Box::new(|program| lan.command(program))));
     }
     networks
-}
-
-/// Leaves everything in `target/bench`.
-fn write(report: &Report, sizes: &[u64]) -> anyhow::Result<()> {
-    let folder = project::root().join("target/bench");
-    let mut files = vec![(
-        "report.json".to_owned(),
-        serde_json::to_string_pretty(report)?,
-    )];
-    for bytes in sizes {
-        let name = work::size(*bytes).replace(' ', "");
-        files.push((format!("{name}.svg"), chart(report, Work::Whole(*bytes))));
-    }
-    fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-    for (name, content) in files {
-        let file = folder.join(name);
-        fs::write(&file, content).with_context(|| file.display().to_string())?;
-        println!("{}", project::shown(&file));
-    }
-    Ok(())
-}
-
-fn chart(report: &Report, work: Work) -> String {
-    let panel = |network: &Network| {
-        let rows = report
-            .rows
-            .iter()
-            .filter(|row| row.network == network.name && row.work == work);
-        let bar = |row: &Row| Bar {
-            connections: row.connections,
-            requests_per_second: row.rate(),
-        };
-        let group = |started: &Started| Group {
-            subject: started.name.to_owned(),
-            emphasised: started.name.starts_with("image-proxy"),
-            bars: rows
-                .clone()
-                .filter(|row| row.subject == started.name)
-                .map(bar)
-                .collect(),
-        };
-        Panel {
-            title: network.name.to_owned(),
-            groups: report.subjects.iter().map(group).collect(),
-        }
-    };
-    let panels: Vec<_> = report.networks.iter().map(panel).collect();
-    chart::draw(&format!("Images of {work}"), &panels)
 }
 
 #[cfg(test)]

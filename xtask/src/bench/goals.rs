@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::component;
+use super::measure::Question;
 use super::report::{Report, Row};
 use super::subjects::{DIRECT, FASTAPI_SHARED, S3_PROXY};
 use super::work::{Work, size};
@@ -13,6 +14,13 @@ use crate::host::Kind;
 const MOST_COMPONENT_BYTES: u64 = 600_000;
 /// Most memory that 64 downloads of 50 MB may add, in bytes.
 const MOST_ADDED_MEMORY: u64 = 64 << 20;
+
+/// What is asked to see how much memory a server takes.
+pub const MEMORY: Question = Question {
+    network: LOOPBACK,
+    work: Work::Whole(50_000_000),
+    connections: 64,
+};
 
 /// A goal, and what was measured.
 #[derive(Debug, Serialize)]
@@ -179,16 +187,15 @@ impl Judge<'_> {
             .subjects
             .iter()
             .find(|started| started.name == self.subject);
-        let row = self
-            .report
-            .row(LOOPBACK, Work::Whole(50_000_000), 64, self.subject);
+        let mut rows = self.report.memory.iter();
+        let row = rows.find(|row| row.subject == self.subject);
         let added = started
             .zip(row)
             .map(|(started, row)| row.peak_bytes().saturating_sub(started.idle_bytes));
         #[expect(clippy::cast_precision_loss, reason = "megabytes fit")]
         let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
         Goal::at_most(
-            "loopback, 50 MB, 64 connections: memory beyond idle, MiB".into(),
+            "50 MB, 64 connections, nothing before: memory beyond idle, MiB".into(),
             added.map(mebibytes),
             mebibytes(MOST_ADDED_MEMORY),
         )

@@ -118,6 +118,7 @@ pub struct Question {
 }
 
 /// How to measure.
+#[derive(Clone, Copy)]
 pub struct Turns<'a> {
     /// The load generator.
     pub oha: &'a Oha,

@@ -19,6 +19,9 @@ pub struct Report {
     pub absent: Vec<Absent>,
     /// Size of the component, in bytes.
     pub component_bytes: u64,
+    /// Memory for the largest images at the most connections, of servers that had done nothing else:
+    /// a heap keeps what other loads have left.
+    pub memory: Vec<Row>,
     /// The measurements.
     pub rows: Vec<Row>,
     /// What was to be reached, and whether it was.
