@@ -19,6 +19,7 @@ mod work;
 
 use std::fs;
 use std::net::Ipv4Addr;
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use anyhow::Context as _;
@@ -30,15 +31,10 @@ use crate::{build, installed, project};
 use goals::MEMORY;
 use load::Oha;
 use measure::{Client, Question, Turns};
-use network::Lan;
+use network::{LAN, LOOPBACK, Lan};
 use report::{Absent, Network, Report};
 use subject::{Site, Subject};
 use work::{SIZES, Work};
-
-/// Name of the network within this machine.
-const LOOPBACK: &str = "loopback";
-/// Name of the network between two namespaces.
-const LAN: &str = "LAN";
 
 /// Measure the component beside direct storage and beside other servers
 #[derive(Debug, clap::Args)]
@@ -52,7 +48,7 @@ The LAN (1 Gbit/s, a round trip of 0.4 ms) is made of two network namespaces, wh
 cannot be had here is named as absent. oha, the load generator, is built by cargo once.
 
 Everything is also in target/bench: report.json, and a chart of each size as SVG. It all takes about
-half an hour; less of everything takes less:
+twenty minutes; less of everything takes less:
   cargo xtask bench --size 10KB --connections 1 --network loopback
   cargo xtask bench --subject nginx --turns 5      direct storage and the component are always there
   cargo xtask bench --host spin                    with the Spin on PATH, or the one that SPIN_BIN names")]
@@ -230,9 +226,7 @@ fn measure(
     if works.contains(&MEMORY.work) {
         let requests = measure::requests(&running, MEMORY.work, &site)?;
         let once = Turns { count: 1, ..turns };
-        report.memory = once.run(&running, &requests, MEMORY, &|program| {
-            Command::new(program)
-        })?;
+        report.memory = once.run(&running, &requests, MEMORY, &here)?;
         println!("{}", table::rows(report, &report.memory));
     }
     for (network, client) in &networks {
@@ -245,14 +239,18 @@ fn measure(
                     connections: *connections,
                 };
                 let first = report.rows.len();
-                report
-                    .rows
-                    .extend(turns.run(&running, &requests, question, client)?);
+                let rows = turns.run(&running, &requests, question, client)?;
+                report.rows.extend(rows);
                 println!("{}", table::rows(report, &report.rows[first..]));
             }
         }
     }
     Ok(())
+}
+
+/// A client within this machine.
+fn here(program: &Path) -> Command {
+    Command::new(program)
 }
 
 /// The networks that were asked for and can be had, and what runs a program at the client's end.
@@ -263,7 +261,7 @@ fn networks<'a>(args: &Args, lan: Option<&'a Lan>) -> Vec<(Network, Box<Client<'
             name: LOOPBACK,
             description: "within this machine".into(),
         };
-        networks.push((network, Box::new(|program| Command::new(program))));
+        networks.push((network, Box::new(here)));
     }
     if let Some(lan) = lan {
         let network = Network {

@@ -1,14 +1,18 @@
 //! Storage itself, asked by presigned URLs: what everything else is held against.
 
 use super::subject::{Served, Site, Subject};
-use super::subjects;
 
 /// The presigned GET.
 pub struct Direct;
 
+impl Direct {
+    /// Its name in the report.
+    pub const NAME: &str = "direct, presigned";
+}
+
 impl Subject for Direct {
     fn name(&self) -> &'static str {
-        subjects::DIRECT
+        Self::NAME
     }
 
     fn is_peer(&self) -> bool {

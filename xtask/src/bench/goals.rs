@@ -1,13 +1,12 @@
 //! What was to be reached, and whether it was.
 
-use serde::Serialize;
-
 use super::component;
+use super::direct::Direct;
 use super::measure::Question;
-use super::report::{Report, Row};
-use super::subjects::{DIRECT, FASTAPI_SHARED, S3_PROXY};
+use super::network::{LAN, LOOPBACK};
+use super::peers::{FastApi, S3Proxy};
+use super::report::{Goal, Report, Row};
 use super::work::{Work, size};
-use super::{LAN, LOOPBACK};
 use crate::host::Kind;
 
 /// Most bytes that the component may have.
@@ -21,45 +20,6 @@ pub const MEMORY: Question = Question {
     work: Work::Whole(50_000_000),
     connections: 64,
 };
-
-/// A goal, and what was measured.
-#[derive(Debug, Serialize)]
-pub struct Goal {
-    /// What was to be reached.
-    pub aim: String,
-    /// What was measured; none where it could not be.
-    pub measured: Option<f64>,
-    /// How the figure has to compare with the limit.
-    pub bound: &'static str,
-    /// The limit.
-    pub limit: f64,
-    /// Whether it was reached; none where it could not be judged.
-    pub is_reached: Option<bool>,
-}
-
-impl Goal {
-    fn at_most(aim: String, measured: Option<f64>, limit: f64) -> Self {
-        let is_reached = measured.map(|measured| measured <= limit);
-        Self {
-            aim,
-            measured,
-            bound: "≤",
-            limit,
-            is_reached,
-        }
-    }
-
-    fn at_least(aim: String, measured: Option<f64>, limit: f64) -> Self {
-        let is_reached = measured.map(|measured| measured >= limit);
-        Self {
-            aim,
-            measured,
-            bound: "≥",
-            limit,
-            is_reached,
-        }
-    }
-}
 
 /// All goals, for the component on `host`, as far as the sizes of the report go.
 pub fn judge(report: &Report, host: Kind, sizes: &[u64]) -> Vec<Goal> {
@@ -121,7 +81,7 @@ impl Judge<'_> {
 
     fn total_over_the_lan(&self, bytes: u64) -> Goal {
         let limit = if bytes < 1_000_000 { 1.20 } else { 1.05 };
-        let measured = self.ratio(LAN, Work::Whole(bytes), 1, DIRECT, Row::total_ms);
+        let measured = self.ratio(LAN, Work::Whole(bytes), 1, Direct::NAME, Row::total_ms);
         Goal::at_most(
             format!(
                 "LAN, {}, 1 connection: median total time, of direct",
@@ -133,7 +93,7 @@ impl Judge<'_> {
     }
 
     fn throughput(&self, bytes: u64) -> Goal {
-        let measured = self.ratio(LOOPBACK, Work::Whole(bytes), 16, DIRECT, Row::rate);
+        let measured = self.ratio(LOOPBACK, Work::Whole(bytes), 16, Direct::NAME, Row::rate);
         Goal::at_least(
             format!(
                 "loopback, {}, 16 connections: throughput, of direct",
@@ -146,20 +106,24 @@ impl Judge<'_> {
 
     fn ahead_of_fastapi(&self) -> Goal {
         let work = Work::Whole(100_000);
-        let measured = self.ratio(LOOPBACK, work, 16, FASTAPI_SHARED, Row::rate);
+        let measured = self.ratio(LOOPBACK, work, 16, FastApi::SHARED, Row::rate);
         Goal::at_least(
-            format!("loopback, {work}, 16 connections: throughput, of {FASTAPI_SHARED}"),
+            format!(
+                "loopback, {work}, 16 connections: throughput, of {}",
+                FastApi::SHARED
+            ),
             measured,
             8.0,
         )
     }
 
     fn ahead_of_s3_proxy(&self, bytes: u64) -> Goal {
-        let measured = self.ratio(LOOPBACK, Work::Whole(bytes), 16, S3_PROXY, Row::rate);
+        let measured = self.ratio(LOOPBACK, Work::Whole(bytes), 16, S3Proxy::NAME, Row::rate);
         Goal::at_least(
             format!(
-                "loopback, {}, 16 connections: throughput, of {S3_PROXY}",
-                size(bytes)
+                "loopback, {}, 16 connections: throughput, of {}",
+                size(bytes),
+                S3Proxy::NAME
             ),
             measured,
             1.0,
@@ -240,7 +204,7 @@ mod tests {
         let rows = [(10_000, 1.19), (1_000_000, 1.06)].map(|(bytes, total)| {
             let work = Work::Whole(bytes);
             [
-                row(LAN, work, 1, DIRECT, 1.0, 1.0),
+                row(LAN, work, 1, Direct::NAME, 1.0, 1.0),
                 row(LAN, work, 1, subject, 1.0, total),
             ]
         });

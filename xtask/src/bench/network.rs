@@ -17,6 +17,11 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::{apt, process};
 
+/// Name of the network within this machine.
+pub const LOOPBACK: &str = "loopback";
+/// Name of the network between two namespaces.
+pub const LAN: &str = "LAN";
+
 /// Of the range that RFC 2544 sets apart for benchmarks.
 const SERVER: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 1);
 const CLIENT: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 2);

@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use super::goals::Goal;
 use super::load::Figures;
 use super::work::Work;
 
@@ -94,6 +93,47 @@ impl Absent {
         Self {
             name: name.into(),
             reason: format!("{error:#}"),
+        }
+    }
+}
+
+/// A goal, and what was measured.
+#[derive(Debug, Serialize)]
+pub struct Goal {
+    /// What was to be reached.
+    pub aim: String,
+    /// What was measured; none where it could not be.
+    pub measured: Option<f64>,
+    /// How the figure has to compare with the limit.
+    pub bound: &'static str,
+    /// The limit.
+    pub limit: f64,
+    /// Whether it was reached; none where it could not be judged.
+    pub is_reached: Option<bool>,
+}
+
+impl Goal {
+    /// A figure that has to be `limit` or less.
+    pub fn at_most(aim: String, measured: Option<f64>, limit: f64) -> Self {
+        let is_reached = measured.map(|measured| measured <= limit);
+        Self {
+            aim,
+            measured,
+            bound: "≤",
+            limit,
+            is_reached,
+        }
+    }
+
+    /// A figure that has to be `limit` or more.
+    pub fn at_least(aim: String, measured: Option<f64>, limit: f64) -> Self {
+        let is_reached = measured.map(|measured| measured >= limit);
+        Self {
+            aim,
+            measured,
+            bound: "≥",
+            limit,
+            is_reached,
         }
     }
 }

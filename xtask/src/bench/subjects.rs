@@ -7,17 +7,6 @@ use super::report::Absent;
 use super::subject::Subject;
 use crate::host::Kind;
 
-/// What everything else is held against.
-pub const DIRECT: &str = "direct, presigned";
-/// nginx.
-pub const NGINX: &str = "nginx, plain proxy";
-/// The service that makes a client of S3 for each request.
-pub const FASTAPI: &str = "FastAPI, a client per request";
-/// The service that shares one.
-pub const FASTAPI_SHARED: &str = "FastAPI, one shared client";
-/// The proxy in Go.
-pub const S3_PROXY: &str = "s3-proxy";
-
 type Subjects = Vec<Box<dyn Subject>>;
 
 /// All that can be had, in the order of tables, and why the rest cannot. Of peers, only those whose
@@ -45,8 +34,8 @@ pub fn ensure(hosts: &[Kind], chosen: &[String]) -> anyhow::Result<(Subjects, Ve
             }
         }
     };
-    add(NGINX, || Ok(vec![Box::new(Nginx::ensure()?)]));
-    add(S3_PROXY, || Ok(vec![Box::new(S3Proxy::ensure()?)]));
+    add(Nginx::NAME, || Ok(vec![Box::new(Nginx::ensure()?)]));
+    add(S3Proxy::NAME, || Ok(vec![Box::new(S3Proxy::ensure()?)]));
     add("FastAPI", || {
         Ok(FastApi::ensure()?
             .map(|service| Box::new(service) as _)

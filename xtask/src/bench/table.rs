@@ -2,9 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::goals::Goal;
-use super::report::{Report, Row};
-use super::subjects::DIRECT;
+use super::direct::Direct;
+use super::report::{Goal, Report, Row};
 
 /// The rows of one network, work and number of connections.
 pub fn rows(report: &Report, rows: &[Row]) -> String {
@@ -36,7 +35,7 @@ pub fn rows(report: &Report, rows: &[Row]) -> String {
         ),
     );
     for row in rows {
-        let direct = report.row(row.network, row.work, row.connections, DIRECT);
+        let direct = report.row(row.network, row.work, row.connections, Direct::NAME);
         let ratio = |figure: fn(&Row) -> f64| direct.map(|direct| figure(row) / figure(direct));
         line(
             &mut text,
@@ -50,7 +49,8 @@ pub fn rows(report: &Report, rows: &[Row]) -> String {
                 optional(ratio(Row::total_ms), 2),
                 row.total_p99_ms(),
                 optional(
-                    row.cpu_seconds_per_gb().filter(|_| row.subject != DIRECT),
+                    row.cpu_seconds_per_gb()
+                        .filter(|_| row.subject != Direct::NAME),
                     2
                 ),
                 optional(
@@ -148,7 +148,7 @@ mod tests {
         let work = Work::Whole(1_000_000);
         let report = Report {
             rows: vec![
-                row("loopback", work, 16, DIRECT, 2000.0, 5.0),
+                row("loopback", work, 16, Direct::NAME, 2000.0, 5.0),
                 row("loopback", work, 16, "nginx", 1000.0, 10.0),
             ],
             ..Report::default()
@@ -164,7 +164,7 @@ mod tests {
         assert!(text.contains("loopback, 1 MB, 16 connections"), "{text}");
         assert!(of("nginx").contains("1000.0   0.50"), "{text}");
         assert!(of("nginx").contains("10.00   2.00"), "{text}");
-        assert!(of(DIRECT).contains("2000.0   1.00"), "{text}");
+        assert!(of(Direct::NAME).contains("2000.0   1.00"), "{text}");
     }
 
     #[test]

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 
 use super::super::program::Program;
 use super::super::subject::{Served, Site, Subject};
-use super::super::subjects;
 use super::isolated;
 use crate::storage_server::free_ports;
 use crate::{project, python};
@@ -28,6 +27,11 @@ pub struct FastApi {
 }
 
 impl FastApi {
+    /// Name in the report of the form that makes a client of S3 for each request.
+    const PER_REQUEST: &str = "FastAPI, a client per request";
+    /// Name in the report of the form that shares one.
+    pub const SHARED: &str = "FastAPI, one shared client";
+
     /// Makes sure of what both forms run on.
     ///
     /// # Errors
@@ -45,8 +49,8 @@ impl FastApi {
 impl Subject for FastApi {
     fn name(&self) -> &'static str {
         match self.client {
-            Client::PerRequest => subjects::FASTAPI,
-            Client::Shared => subjects::FASTAPI_SHARED,
+            Client::PerRequest => Self::PER_REQUEST,
+            Client::Shared => Self::SHARED,
         }
     }
 

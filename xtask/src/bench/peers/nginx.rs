@@ -8,7 +8,6 @@ use anyhow::{Context as _, ensure};
 
 use super::super::program::Program;
 use super::super::subject::{Served, Site, Subject};
-use super::super::subjects;
 use super::isolated;
 use crate::storage_server::free_ports;
 use crate::{apt, installed, process, project};
@@ -23,6 +22,9 @@ const PACKAGES: [&str; 2] = ["nginx", "nginx-light"];
 pub struct Nginx(PathBuf);
 
 impl Nginx {
+    /// Its name in the report.
+    pub const NAME: &str = "nginx, plain proxy";
+
     /// The program on `PATH` (or that `NGINX_BIN` names), else one unpacked from Debian's packages.
     ///
     /// # Errors
@@ -75,7 +77,7 @@ fn unpack(package: &str, folder: &Path) -> anyhow::Result<()> {
 
 impl Subject for Nginx {
     fn name(&self) -> &'static str {
-        subjects::NGINX
+        Self::NAME
     }
 
     fn start(&self, site: &Site) -> anyhow::Result<Served> {

@@ -8,7 +8,6 @@ use anyhow::{Context as _, bail};
 
 use super::super::program::Program;
 use super::super::subject::{Object, Served, Site, Subject};
-use super::super::subjects;
 use super::isolated;
 use crate::settings::Storage;
 use crate::storage_server::free_ports;
@@ -22,6 +21,9 @@ const MODULE: &str =
 pub struct S3Proxy(PathBuf);
 
 impl S3Proxy {
+    /// Its name in the report.
+    pub const NAME: &str = "s3-proxy";
+
     /// The program on `PATH` (or that `S3_PROXY_BIN` names), else one built by Go. That takes
     /// minutes once.
     ///
@@ -52,7 +54,7 @@ impl S3Proxy {
 
 impl Subject for S3Proxy {
     fn name(&self) -> &'static str {
-        subjects::S3_PROXY
+        Self::NAME
     }
 
     fn start(&self, site: &Site) -> anyhow::Result<Served> {
