@@ -69,12 +69,9 @@ impl Subject for Component {
         ] {
             command.arg("--variable").arg(format!("{name}={value}"));
         }
-        let urls = site.objects.iter();
         Ok(Served {
             program: Some(Program::start(&mut command, site.folder)?),
-            urls: urls
-                .map(|object| format!("http://{listen}/api/v1/images/{}/file", object.id))
-                .collect(),
+            urls: site.image_urls(listen),
         })
     }
 }

@@ -1,6 +1,6 @@
 //! What is measured: something that answers a GET with an image that storage has.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
@@ -48,14 +48,7 @@ impl Site<'_> {
     /// # Errors
     /// When the storage's endpoint is no URL.
     pub fn presigned(&self, object: &Object) -> anyhow::Result<String> {
-        let storage = self.storage;
-        let bucket = Bucket::new(
-            storage.endpoint.parse()?,
-            UrlStyle::Path,
-            storage.bucket.clone(),
-            storage.region.clone(),
-        )?;
-        let key = Credentials::new(&*storage.access_key_id, &*storage.secret_access_key);
+        let (bucket, key) = bucket(self.storage)?;
         let url = bucket.get_object(Some(&key), &object.key).sign(SIGNED_FOR);
         Ok(url.into())
     }
@@ -67,6 +60,14 @@ impl Site<'_> {
     pub fn presigned_path(&self, object: &Object) -> anyhow::Result<String> {
         let url = self.presigned(object)?;
         Ok(url[self.storage.endpoint.trim_end_matches('/').len()..].to_owned())
+    }
+
+    /// The images' URLs at a server of this project's API.
+    pub fn image_urls(&self, server: SocketAddr) -> Vec<String> {
+        let objects = self.objects.iter();
+        objects
+            .map(|object| format!("http://{server}/api/v1/images/{}/file", object.id))
+            .collect()
     }
 
     /// Makes a database of the images' records, in the schema of this project.
@@ -82,6 +83,21 @@ impl Site<'_> {
         let endpoint = self.storage.endpoint.trim_end_matches('/');
         endpoint.trim_start_matches("http://")
     }
+}
+
+/// The bucket of `storage`, and what signs URLs into it.
+///
+/// # Errors
+/// When the endpoint is no URL.
+pub fn bucket(storage: &Storage) -> anyhow::Result<(Bucket, Credentials)> {
+    let bucket = Bucket::new(
+        storage.endpoint.parse()?,
+        UrlStyle::Path,
+        storage.bucket.clone(),
+        storage.region.clone(),
+    )?;
+    let key = Credentials::new(&*storage.access_key_id, &*storage.secret_access_key);
+    Ok((bucket, key))
 }
 
 /// Something that can be measured.

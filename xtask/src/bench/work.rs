@@ -3,13 +3,13 @@
 use std::fmt;
 
 use anyhow::{Context as _, ensure};
-use rusty_s3::{Bucket, Credentials, S3Action as _, UrlStyle};
+use rusty_s3::S3Action as _;
 use sha2::{Digest as _, Sha256};
 use ureq::Agent;
 use uuid::Uuid;
 
 use super::load::Request;
-use super::subject::{Object, SIGNED_FOR};
+use super::subject::{Object, SIGNED_FOR, bucket};
 use crate::settings::Storage;
 
 /// Sizes of the images, in bytes: the largest is what the component serves by default, nearly.
@@ -163,13 +163,7 @@ fn content(bytes: u64) -> Vec<u8> {
 /// # Errors
 /// When storage does not take them.
 pub fn store(storage: &Storage, sizes: &[u64]) -> anyhow::Result<Vec<Object>> {
-    let bucket = Bucket::new(
-        storage.endpoint.parse()?,
-        UrlStyle::Path,
-        storage.bucket.clone(),
-        storage.region.clone(),
-    )?;
-    let key = Credentials::new(&*storage.access_key_id, &*storage.secret_access_key);
+    let (bucket, key) = bucket(storage)?;
     // Storage of one's own may have it already.
     let _ = agent()
         .put(bucket.create_bucket(&key).sign(SIGNED_FOR).as_str())

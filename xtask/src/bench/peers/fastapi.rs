@@ -75,12 +75,9 @@ impl Subject for FastApi {
             .env("AWS_DEFAULT_REGION", &storage.region)
             .env("AWS_ACCESS_KEY_ID", &storage.access_key_id)
             .env("AWS_SECRET_ACCESS_KEY", &storage.secret_access_key);
-        let urls = site.objects.iter();
         Ok(Served {
             program: Some(Program::start(&mut command, site.folder)?),
-            urls: urls
-                .map(|object| format!("http://{listen}/api/v1/images/{}/file", object.id))
-                .collect(),
+            urls: site.image_urls(listen),
         })
     }
 }
