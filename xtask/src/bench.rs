@@ -259,7 +259,10 @@ fn networks<'a>(args: &Args, lan: Option<&'a Lan>) -> Vec<(Network, Box<Client<'
     if args.is_over(LOOPBACK) {
         let network = Network {
             name: LOOPBACK,
-            description: "within this machine".into(),
+            description: format!(
+                "within this machine; TCP congestion control {}",
+                network::loopback_congestion_control(lan)
+            ),
         };
         networks.push((network, Box::new(here)));
     }
