@@ -115,25 +115,26 @@ pub struct Goal {
 impl Goal {
     /// A figure that has to be `limit` or less.
     pub fn at_most(aim: String, measured: Option<f64>, limit: f64) -> Self {
-        let is_reached = measured.map(|measured| measured <= limit);
-        Self {
-            aim,
-            measured,
-            bound: "≤",
-            limit,
-            is_reached,
-        }
+        Self::new(aim, measured, ("≤", f64::le), limit)
     }
 
     /// A figure that has to be `limit` or more.
     pub fn at_least(aim: String, measured: Option<f64>, limit: f64) -> Self {
-        let is_reached = measured.map(|measured| measured >= limit);
+        Self::new(aim, measured, ("≥", f64::ge), limit)
+    }
+
+    fn new(
+        aim: String,
+        measured: Option<f64>,
+        (bound, is_within): (&'static str, fn(&f64, &f64) -> bool),
+        limit: f64,
+    ) -> Self {
         Self {
             aim,
             measured,
-            bound: "≥",
+            bound,
             limit,
-            is_reached,
+            is_reached: measured.map(|measured| is_within(&measured, &limit)),
         }
     }
 }
