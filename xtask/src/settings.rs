@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use rusty_s3::{Bucket, Credentials, UrlStyle};
 use serde::Deserialize;
 
 /// The region of a manifest's default.
@@ -32,6 +33,21 @@ pub struct Storage {
 }
 
 impl Storage {
+    /// The bucket of storage of one's own, named in the path, and the key that signs URLs into it.
+    ///
+    /// # Errors
+    /// When the endpoint is no URL.
+    pub fn signing(&self) -> anyhow::Result<(Bucket, Credentials)> {
+        let bucket = Bucket::new(
+            self.endpoint.parse()?,
+            UrlStyle::Path,
+            self.bucket.clone(),
+            self.region.clone(),
+        )?;
+        let key = Credentials::new(&*self.access_key_id, &*self.secret_access_key);
+        Ok((bucket, key))
+    }
+
     /// Reads the static variables provider of a runtime configuration file.
     ///
     /// # Errors

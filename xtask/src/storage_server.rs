@@ -11,7 +11,7 @@ use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use rusty_s3::{Bucket, Credentials, S3Action as _, UrlStyle};
+use rusty_s3::S3Action as _;
 
 use crate::{project, settings};
 
@@ -185,9 +185,7 @@ impl Endpoint {
 
     /// Whether it takes an object.
     fn takes_objects(&self) -> anyhow::Result<()> {
-        let origin = self.origin.parse().context("no URL")?;
-        let bucket = Bucket::new(origin, UrlStyle::Path, "ready", self.region.clone())?;
-        let key = Credentials::new(self.access_key_id.clone(), self.secret_access_key.clone());
+        let (bucket, key) = self.bucket("ready").signing().context("no URL")?;
         let put = |url: &str| ureq::put(url).send_empty();
         // Another attempt may have made it.
         let _ = put(bucket.create_bucket(&key).sign(SIGNED_FOR).as_str());

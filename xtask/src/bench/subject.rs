@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use rusqlite::Connection;
-use rusty_s3::{Bucket, Credentials, S3Action as _, UrlStyle};
+use rusty_s3::S3Action as _;
 use uuid::Uuid;
 
 use super::program::Program;
@@ -48,7 +48,7 @@ impl Site<'_> {
     /// # Errors
     /// When the storage's endpoint is no URL.
     pub fn presigned(&self, object: &Object) -> anyhow::Result<String> {
-        let (bucket, key) = bucket(self.storage)?;
+        let (bucket, key) = self.storage.signing()?;
         let url = bucket.get_object(Some(&key), &object.key).sign(SIGNED_FOR);
         Ok(url.into())
     }
@@ -83,21 +83,6 @@ impl Site<'_> {
         let endpoint = self.storage.endpoint.trim_end_matches('/');
         endpoint.trim_start_matches("http://")
     }
-}
-
-/// The bucket of `storage`, and what signs URLs into it.
-///
-/// # Errors
-/// When the endpoint is no URL.
-pub fn bucket(storage: &Storage) -> anyhow::Result<(Bucket, Credentials)> {
-    let bucket = Bucket::new(
-        storage.endpoint.parse()?,
-        UrlStyle::Path,
-        storage.bucket.clone(),
-        storage.region.clone(),
-    )?;
-    let key = Credentials::new(&*storage.access_key_id, &*storage.secret_access_key);
-    Ok((bucket, key))
 }
 
 /// Something that can be measured.

@@ -9,7 +9,7 @@ use ureq::Agent;
 use uuid::Uuid;
 
 use super::load::Request;
-use super::subject::{Object, SIGNED_FOR, bucket};
+use super::subject::{Object, SIGNED_FOR};
 use crate::settings::Storage;
 
 /// Sizes of the images, in bytes: the largest is what the component serves by default, nearly.
@@ -163,7 +163,7 @@ fn content(bytes: u64) -> Vec<u8> {
 /// # Errors
 /// When storage does not take them.
 pub fn store(storage: &Storage, sizes: &[u64]) -> anyhow::Result<Vec<Object>> {
-    let (bucket, key) = bucket(storage)?;
+    let (bucket, key) = storage.signing()?;
     // Storage of one's own may have it already.
     let _ = agent()
         .put(bucket.create_bucket(&key).sign(SIGNED_FOR).as_str())

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use rusty_s3::{Credentials, S3Action as _, UrlStyle};
+use rusty_s3::S3Action as _;
 use ureq::http::StatusCode;
 
 use super::{Bucket, CONNECT_TIMEOUT};
@@ -18,23 +18,18 @@ impl Bucket {
     /// When storage cannot be reached, or refuses.
     pub fn create(&self) -> anyhow::Result<()> {
         let storage = &self.settings;
-        let (name, region) = (storage.bucket.clone(), storage.region.clone());
-        let bucket =
-            rusty_s3::Bucket::new(storage.endpoint.parse()?, UrlStyle::Path, name, region)?;
-        let credentials = Credentials::new(&*storage.access_key_id, &*storage.secret_access_key);
+        let (bucket, key) = storage.signing()?;
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_connect(Some(CONNECT_TIMEOUT))
             .build()
             .into();
-        let exists = bucket
-            .head_bucket(Some(&credentials))
-            .sign(SIGNATURE_LIFETIME);
+        let exists = bucket.head_bucket(Some(&key)).sign(SIGNATURE_LIFETIME);
         let answer = agent.head(exists.as_str()).call();
         if answer.with_context(|| self.failure())?.status() == StatusCode::OK {
             return Ok(());
         }
-        let create = bucket.create_bucket(&credentials).sign(SIGNATURE_LIFETIME);
+        let create = bucket.create_bucket(&key).sign(SIGNATURE_LIFETIME);
         let mut answer = agent
             .put(create.as_str())
             .send_empty()
