@@ -1,11 +1,12 @@
 //! The wasm entry: a host request comes in, its reply is piped out.
 
-use std::io::Write;
+use std::io::{Read, Write};
 
 use http::{HeaderName, HeaderValue, Method};
 use spin_sdk::variables;
 use wasi::exports::http::incoming_handler::Guest;
-use wasi::http::types::{IncomingRequest, Method as WasiMethod, ResponseOutparam};
+use wasi::http::types::{IncomingBody, IncomingRequest, Method as WasiMethod, ResponseOutparam};
+use wasi::io::streams::InputStream;
 
 use crate::config::{Config, MetadataStore};
 use crate::cors::AllowedOrigins;
@@ -13,9 +14,11 @@ use crate::metadata::ImageRepository;
 use crate::metadata::key_value::KeyValueRepository;
 use crate::metadata::sqlite::SqliteRepository;
 use crate::pipe::{Unsent, send};
+use crate::records::RecordsRoute;
 use crate::reply::Reply;
 use crate::request_log::{RequestLog, trace_id};
-use crate::serve::{Request, fail, serve};
+use crate::route;
+use crate::serve::{Request, conclude, fail, serve};
 use crate::storage::s3::S3Storage;
 use crate::storage::wasi_http::{ResponseBody, WasiHttp};
 
@@ -24,12 +27,12 @@ struct ImageProxy;
 wasi::http::proxy::export!(ImageProxy);
 
 impl Guest for ImageProxy {
-    fn handle(request: IncomingRequest, out: ResponseOutparam) {
+    fn handle(incoming: IncomingRequest, out: ResponseOutparam) {
         let mut log = RequestLog::start();
-        let request = read_head(&request);
+        let request = read_head(&incoming);
         log.trace_id = trace_id(&request.headers);
         let (reply, cors) = match Config::read(variable) {
-            Ok(config) => (answer(&request, &config, &mut log), config.cors),
+            Ok(config) => (answer(&request, &incoming, &config, &mut log), config.cors),
             Err(error) => {
                 let cors = Config::read_cors(variable).unwrap_or(AllowedOrigins::None);
                 (fail(&error.into(), &request, &cors, &mut log), cors)
@@ -53,11 +56,28 @@ fn variable(name: &str) -> Result<String, String> {
 }
 
 /// Builds the adapters that the settings ask for, and serves.
-fn answer(request: &Request, config: &Config, log: &mut RequestLog) -> Reply<ResponseBody> {
+fn answer(
+    request: &Request,
+    incoming: &IncomingRequest,
+    config: &Config,
+    log: &mut RequestLog,
+) -> Reply<ResponseBody> {
     let images: &dyn ImageRepository = match config.metadata_store {
         MetadataStore::Sqlite => &SqliteRepository,
         MetadataStore::KeyValue => &KeyValueRepository,
     };
+    if let Some(encoded_id) = route::record(&request.path_with_query) {
+        let records = RecordsRoute {
+            token: || Config::read_records_token(variable),
+            max_image_bytes: config.max_image_bytes,
+            images,
+        };
+        let outcome = match RequestBody::of(incoming) {
+            Some(mut body) => records.answer(encoded_id, request, &mut body, log),
+            None => records.answer(encoded_id, request, &mut std::io::empty(), log),
+        };
+        return conclude(outcome, request, &config.cors, log);
+    }
     let storage = S3Storage::new(&config.storage, WasiHttp::new(&config.storage));
     serve(request, config, images, &storage, log)
 }
@@ -87,5 +107,30 @@ fn read_head(request: &IncomingRequest) -> Request {
                 ))
             })
             .collect(),
+    }
+}
+
+/// The content of a request.
+///
+/// The fields are children of one another in the host's tables, and are dropped in this order.
+struct RequestBody {
+    stream: InputStream,
+    _body: IncomingBody,
+}
+
+impl RequestBody {
+    /// `None` where the host has given it away already.
+    fn of(request: &IncomingRequest) -> Option<Self> {
+        let body = request.consume().ok()?;
+        Some(Self {
+            stream: body.stream().ok()?,
+            _body: body,
+        })
+    }
+}
+
+impl Read for RequestBody {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        Read::read(&mut self.stream, buffer)
     }
 }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use http::uri::{Authority, Scheme};
+use subtle::ConstantTimeEq as _;
 
 use crate::cors::AllowedOrigins;
 use crate::error::ConfigError;
@@ -87,6 +88,23 @@ pub struct Timeouts {
     pub between_bytes: Duration,
 }
 
+/// Who shows it may write records.
+pub struct RecordsToken(String);
+
+impl RecordsToken {
+    /// Whether this is the token, in a time that tells nothing of how much of it is right.
+    #[must_use]
+    pub fn is(&self, shown: &[u8]) -> bool {
+        self.0.as_bytes().ct_eq(shown).into()
+    }
+}
+
+impl std::fmt::Debug for RecordsToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RecordsToken(..)")
+    }
+}
+
 /// Which of Spin's stores holds the records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MetadataStore {
@@ -147,6 +165,22 @@ impl Config {
         })
     }
 
+    /// Reads `records_token`, which only the records route asks for; `None` where it is empty, so that
+    /// there is no such route.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when it cannot be read or used.
+    pub fn read_records_token(
+        variable: impl Fn(&str) -> Result<String, String>,
+    ) -> Result<Option<RecordsToken>, ConfigError> {
+        Settings(variable).parse("records_token", RECORDS_TOKEN, |text| match text {
+            "" => Some(None),
+            token => parse_visible(token)
+                .filter(|token| token.len() >= MIN_TOKEN_BYTES)
+                .map(|token| Some(RecordsToken(token))),
+        })
+    }
+
     /// Reads `cors_allowed_origins` alone, which counts even where another setting is broken.
     ///
     /// # Errors
@@ -159,6 +193,9 @@ impl Config {
 }
 
 const ORIGINS: &str = "empty, '*', or origins such as https://app.example, separated by commas";
+const RECORDS_TOKEN: &str = "empty, or at least 16 characters of visible ASCII";
+/// Shorter ones can be guessed.
+const MIN_TOKEN_BYTES: usize = 16;
 const ENDPOINT: &str = "an http or https origin without path, such as http://127.0.0.1:9000";
 
 /// The variables, read one by one.
@@ -172,7 +209,8 @@ impl<F: Fn(&str) -> Result<String, String>> Settings<F> {
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Result<T, ConfigError> {
         let text = (self.0)(name).map_err(|cause| ConfigError::Unreadable { name, cause })?;
-        parse(&text).ok_or(ConfigError::Malformed { name, expected })
+        // A Secret that was made with `echo` ends in a line break.
+        parse(text.trim()).ok_or(ConfigError::Malformed { name, expected })
     }
 
     fn number<T: FromStr>(&self, name: &'static str) -> Result<T, ConfigError> {
@@ -349,6 +387,47 @@ mod tests {
                 "{name}={value:?}: {text}"
             );
             assert!(value.len() < 2 || !text.contains(value), "{text}");
+        }
+    }
+
+    #[test]
+    fn white_space_around_a_value_is_not_part_of_it() {
+        let variable = example_variable(&[
+            ("s3_bucket", " images\n"),
+            ("s3_secret_access_key", "s3cr3t\r\n"),
+            ("max_image_bytes", "\t7 "),
+            ("s3_session_token", "\n"),
+        ]);
+
+        let config = Config::read(variable).unwrap();
+
+        assert_eq!(config.storage.bucket, "images");
+        assert_eq!(config.storage.credentials.secret_access_key, "s3cr3t");
+        assert_eq!(config.storage.credentials.session_token, None);
+        assert_eq!(config.max_image_bytes, 7);
+    }
+
+    #[test]
+    fn a_records_token_is_absent_or_long_enough_and_equals_itself_alone() {
+        let read = |value: &'static str| Config::read_records_token(|_| Ok(value.to_owned()));
+
+        assert!(read("").unwrap().is_none());
+        assert!(read(" \n").unwrap().is_none());
+        let token = read("0123456789abcdef\n").unwrap().unwrap();
+        assert!(token.is(b"0123456789abcdef"));
+        for other in [
+            "",
+            "0123456789abcde",
+            "0123456789abcdeF",
+            "0123456789abcdef ",
+        ] {
+            assert!(!token.is(other.as_bytes()), "{other}");
+        }
+        assert!(!format!("{token:?}").contains("0123"));
+        for broken in ["0123456789abcde", "0123456789 abcdef", "0123456789abcdé"] {
+            let error = read(broken).unwrap_err().to_string();
+            assert!(error.contains("records_token"), "{error}");
+            assert!(!error.contains(broken), "{error}");
         }
     }
 

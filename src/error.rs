@@ -1,5 +1,7 @@
 //! Every failure: what the client is told, and the private cause that only the log sees.
 
+use std::borrow::Cow;
+
 use http::StatusCode;
 use thiserror::Error;
 
@@ -9,12 +11,15 @@ use thiserror::Error;
 /// the `Display` text and its sources are for the log.
 #[derive(Debug, Error)]
 pub enum Error {
-    /// The path is not the image route.
+    /// The path is neither the image route nor an open records route.
     #[error("no such path")]
     NotFound,
     /// The path is known, the method is not.
     #[error("method not allowed")]
-    MethodNotAllowed,
+    MethodNotAllowed {
+        /// Those that the path knows, as `Allow` lists them.
+        allowed: &'static str,
+    },
     /// The path's `{id}` is no UUID.
     #[error("the image id is no UUID")]
     InvalidImageId,
@@ -30,7 +35,28 @@ pub enum Error {
         /// Size of the image in bytes.
         size: u64,
     },
-    /// The record cannot be read, or is not usable.
+    /// The request does not show the token of the records route.
+    #[error("the request does not show the token in records_token")]
+    Unauthorized,
+    /// The request's content is longer than any record.
+    #[error("the record is longer than {limit} bytes")]
+    RecordTooLarge {
+        /// Most bytes that are read.
+        limit: u64,
+    },
+    /// The request's content is of another type than a record is.
+    #[error("the content is not application/json")]
+    UnsupportedMediaType,
+    /// The request's content cannot be parsed.
+    #[error("the content is not JSON: {0}")]
+    InvalidJson(String),
+    /// The request's record breaks a rule.
+    #[error("the record is not accepted: {0}")]
+    InvalidRecord(UnusableRecord),
+    /// The id is that of another image.
+    #[error("a record of another hash, type or size has this id")]
+    ImageExists,
+    /// The record cannot be read or written, or is not usable.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
     /// The object cannot be had.
@@ -47,8 +73,13 @@ impl Error {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::NotFound | Self::ImageNotFound => StatusCode::NOT_FOUND,
-            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::InvalidImageId => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::InvalidImageId | Self::InvalidRecord(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::RecordTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::InvalidJson(_) => StatusCode::BAD_REQUEST,
+            Self::ImageExists => StatusCode::CONFLICT,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::RangeNotSatisfiable { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::Metadata(_) | Self::Storage(_) | Self::Configuration(_) => {
@@ -62,39 +93,54 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotFound => "not_found",
-            Self::MethodNotAllowed => "method_not_allowed",
+            Self::MethodNotAllowed { .. } => "method_not_allowed",
             Self::InvalidImageId => "invalid_image_id",
             Self::ImageNotFound => "image_not_found",
             Self::PreconditionFailed => "precondition_failed",
             Self::RangeNotSatisfiable { .. } => "range_not_satisfiable",
+            Self::Unauthorized => "unauthorized",
+            Self::RecordTooLarge { .. } => "record_too_large",
+            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::InvalidJson(_) => "invalid_json",
+            Self::InvalidRecord(_) => "invalid_record",
+            Self::ImageExists => "image_exists",
             Self::Metadata(_) => "metadata_error",
             Self::Storage(_) => "storage_error",
             Self::Configuration(_) => "configuration_error",
         }
     }
 
-    /// What a person reads. Never names storage, the database or a setting.
+    /// What a person reads. Never names storage or the database; to who writes a record it repeats
+    /// what the request itself said.
     #[must_use]
-    pub fn detail(&self) -> &'static str {
-        match self {
+    pub fn detail(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::InvalidRecord(rule) => return rule.to_string().into(),
+            Self::InvalidJson(cause) => return format!("Content is not JSON: {cause}").into(),
+            Self::RecordTooLarge { limit } => {
+                return format!("Record is longer than {limit} bytes").into();
+            }
             Self::NotFound => "Not found",
-            Self::MethodNotAllowed => "Method not allowed",
+            Self::MethodNotAllowed { .. } => "Method not allowed",
             Self::InvalidImageId => "Image id is not a valid UUID",
             Self::ImageNotFound => "Image not found",
             Self::PreconditionFailed => "Image does not match the precondition",
             Self::RangeNotSatisfiable { .. } => "Range lies outside the image",
+            Self::Unauthorized => "A valid token is required",
+            Self::UnsupportedMediaType => "Content-Type is not application/json",
+            Self::ImageExists => "Another image has this id",
             Self::Metadata(_) => "Failed to retrieve image metadata",
             Self::Storage(_) => "Failed to retrieve image content",
             Self::Configuration(_) => "Service is not configured correctly",
-        }
+        })
     }
 }
 
 /// Why an image's record cannot be had.
 #[derive(Debug, Error)]
 pub enum MetadataError {
-    /// The host's store cannot be opened or read.
-    #[error("cannot read the metadata store: {0}")]
+    /// The host's store cannot be opened, read or written.
+    #[error("cannot use the metadata store: {0}")]
     Unavailable(String),
     /// The record is there and breaks a rule.
     #[error("the image's record is not usable: {0}")]
@@ -112,6 +158,20 @@ pub enum UnusableRecord {
         /// The type it should have.
         expected: &'static str,
     },
+    /// A field is not there, or `null`.
+    #[error("{0} is missing")]
+    Missing(&'static str),
+    /// It is more than the service is set to serve.
+    #[error("size_bytes {size} is above max_image_bytes, which is {limit}")]
+    AboveLimit {
+        /// Size of the image in bytes.
+        size: u64,
+        /// The setting, in bytes.
+        limit: u64,
+    },
+    /// It is not an object of a record's fields, each of them once.
+    #[error("{0}")]
+    Shape(String),
     /// The key-value store's value is no JSON object with the record's fields.
     #[error("its value cannot be read: {0}")]
     Json(String),

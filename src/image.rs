@@ -139,7 +139,7 @@ impl StorageKey {
 }
 
 /// A record as a metadata store holds it, not yet checked.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Record {
     /// Key of the object in storage.
     pub storage_key: String,
@@ -176,6 +176,20 @@ impl TryFrom<Record> for Image {
             size: u64::try_from(record.size_bytes)
                 .map_err(|_| UnusableRecord::Size(record.size_bytes))?,
         })
+    }
+}
+
+/// What a store keeps of a usable record: what it was made of.
+impl From<&Image> for Record {
+    fn from(image: &Image) -> Self {
+        // Both were made of text, and the size of a positive i64.
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Self {
+            storage_key: image.storage_key.as_str().to_owned(),
+            mime_type: text(image.mime_type.as_bytes()),
+            hash: text(image.etag.opaque()),
+            size_bytes: i64::try_from(image.size).unwrap_or(i64::MAX),
+        }
     }
 }
 
@@ -226,6 +240,20 @@ mod tests {
         assert_eq!(image.mime_type, "image/png");
         assert_eq!(image.etag.as_header_value(), "\"0a1b\"");
         assert_eq!(image.size, 3);
+    }
+
+    #[test]
+    fn an_image_becomes_the_record_that_it_was_made_of() {
+        let record = Record {
+            hash: "sha256:é+/=".into(),
+            mime_type: "image/svg+xml; charset=utf-8".into(),
+            size_bytes: i64::MAX,
+            ..record()
+        };
+
+        let image = Image::try_from(record.clone()).unwrap();
+
+        assert_eq!(Record::from(&image), record);
     }
 
     #[test]

@@ -2,12 +2,14 @@
 //!
 //! One request is one short story: parse the route, read the image's record, decide,
 //! send storage one signed request, check what it promises, hand its byte stream to the host.
-//! [`serve`] tells it on one page; every other module is one word of it.
+//! [`serve`] tells it on one page; every other module is one word of it. How records get in is a
+//! story of its own, which [`records`] tells.
 //!
 //! ```text
-//! component ─▶ serve ─▶ route · preconditions · range · cors · reply · config ─▶ image · error
-//!     │ │         ├────▶ metadata  (trait ImageRepository) ◀── metadata/{sqlite, key_value}
-//!     │ └▶ pipe   └────▶ storage   (trait StorageBackend)  ◀── storage/s3 ─▶ retry · sign · …
+//! component ─▶ serve ──▶ route · preconditions · range · cors · reply · config ─▶ image · error
+//!     │ │ │       ├────▶ metadata  (trait ImageRepository) ◀── metadata/{sqlite, key_value}
+//!     │ │ └▶ pipe └────▶ storage   (trait StorageBackend)  ◀── storage/s3 ─▶ retry · sign · …
+//!     │ └──▶ records ──▶ route · preconditions · reply · config · metadata
 //!     └── adapters
 //! ```
 //!
@@ -27,6 +29,7 @@ pub mod image;
 pub mod metadata;
 pub mod preconditions;
 pub mod range;
+pub mod records;
 pub mod reply;
 pub mod request_log;
 pub mod route;

@@ -12,6 +12,9 @@ use crate::storage::wasi_http::ResponseBody;
 /// Most bytes that one splice moves; hosts move at most this much at a time anyway.
 const SPLICE_BYTES: u64 = 1024 * 1024;
 
+/// Most bytes that a host takes at once of what is flushed too (`wasi:io`, `blocking-write-and-flush`).
+const MAX_WRITE_BYTES: usize = 4096;
+
 /// Bytes at a body's end that are handed over in one piece, through the component's own memory.
 ///
 /// Where the host leaves Nagle's algorithm on, an end that fills no packet waits until the client
@@ -92,8 +95,11 @@ impl Response {
     }
 
     fn send_text(self, text: &str, out: ResponseOutparam, log: &mut RequestLog) {
-        let written = self.writer.blocking_write_and_flush(text.as_bytes());
+        let mut pieces = text.as_bytes().chunks(MAX_WRITE_BYTES);
+        let write = |piece| self.writer.blocking_write_and_flush(piece);
+        let begun = pieces.next().map_or(Ok(()), write);
         ResponseOutparam::set(out, Ok(self.head));
+        let written = begun.and_then(|()| pieces.try_for_each(write));
         drop(self.writer);
         if written.is_ok() && OutgoingBody::finish(self.body, None).is_ok() {
             log.bytes = text.len() as u64;

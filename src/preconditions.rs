@@ -30,6 +30,28 @@ pub fn evaluate(headers: &HeaderMap, etag: &EntityTag) -> Verdict {
     Verdict::Proceed
 }
 
+/// Whether the preconditions hold for a change to something that has no entity-tag: it may be asked
+/// for, or ruled out, that there is any (`*`, RFC 9110 sections 13.1.1 and 13.1.2). `exists` is only
+/// called where that counts.
+///
+/// # Errors
+/// That of `exists`.
+pub fn hold_for_change<E>(
+    headers: &HeaderMap,
+    exists: impl FnOnce() -> Result<bool, E>,
+) -> Result<bool, E> {
+    let is_any = |tags: FieldTags| tags == FieldTags::Any;
+    let if_match = FieldTags::of(headers, &IF_MATCH).map(is_any);
+    let if_none_match = FieldTags::of(headers, &IF_NONE_MATCH).map(is_any);
+    match (if_match, if_none_match) {
+        // A list of tags matches nothing.
+        (Some(false), _) | (Some(true), Some(true)) => Ok(false),
+        (None, None | Some(false)) => Ok(true),
+        (Some(true), None | Some(false)) => exists(),
+        (None, Some(true)) => exists().map(|exists| !exists),
+    }
+}
+
 /// The value of a field that is `*` or a list of entity-tags, all its lines taken together.
 #[derive(Debug, PartialEq, Eq)]
 enum FieldTags<'a> {
@@ -122,9 +144,44 @@ fn split_at(text: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
+    use http::header::{IF_MATCH, IF_NONE_MATCH};
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_change_may_be_made_to_depend_on_whether_there_is_something_to_change() {
+        let field = |name: &HeaderName, value: Option<&'static str>| {
+            value.map(|value| (name.clone(), HeaderValue::from_static(value)))
+        };
+        // If-Match, If-None-Match, whether it may be changed where there is one, and where there is none.
+        let table = [
+            (None, None, true, true),
+            (Some("*"), None, true, false),
+            (Some("\"tag\""), None, false, false),
+            (None, Some("*"), false, true),
+            (None, Some("\"tag\""), true, true),
+            (Some("*"), Some("\"tag\""), true, false),
+            (Some("*"), Some("*"), false, false),
+        ];
+
+        for (if_match, if_none_match, with, without) in table {
+            let fields = [
+                field(&IF_MATCH, if_match),
+                field(&IF_NONE_MATCH, if_none_match),
+            ];
+            let headers = fields.into_iter().flatten().collect();
+            let holds = |exists| hold_for_change(&headers, || Ok::<_, Infallible>(exists));
+
+            assert_eq!(
+                [holds(true), holds(false)],
+                [Ok(with), Ok(without)],
+                "{if_match:?} {if_none_match:?}"
+            );
+        }
+    }
 
     fn etag(hash: &str) -> EntityTag {
         EntityTag::from_hash(hash).unwrap()

@@ -3,12 +3,15 @@
 
 use http::header::{
     ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE,
-    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, X_CONTENT_TYPE_OPTIONS,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LOCATION, WWW_AUTHENTICATE,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
+use serde::Serialize;
 
 use crate::error::Error;
-use crate::image::{ByteRange, Image};
+use crate::image::{ByteRange, Image, ImageId, Record};
+use crate::route::{IMAGE_METHODS, image_file};
 
 /// An image never changes under its id (RFC 9111 section 5.2.2, RFC 8246).
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
@@ -17,8 +20,8 @@ const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=3153600
 const INERT: HeaderValue =
     HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; sandbox");
 
-/// The methods that the image route knows.
-const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
+/// What is true of a record or a failure now need not be true at the next request.
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// An answer, ready to be sent.
 #[derive(Debug)]
@@ -102,7 +105,37 @@ impl<B> Reply<B> {
     pub fn options() -> Self {
         Self {
             status: StatusCode::NO_CONTENT,
-            headers: HeaderMap::from_iter([(ALLOW, METHODS)]),
+            headers: HeaderMap::from_iter([(ALLOW, HeaderValue::from_static(IMAGE_METHODS))]),
+            content: Content::None,
+        }
+    }
+
+    /// 200 with an image's record, for who may write it.
+    #[must_use]
+    pub fn record(image: &Image) -> Self {
+        Self::json(StatusCode::OK, &Record::from(image))
+    }
+
+    /// 201: the image can be had from now on.
+    #[must_use]
+    pub fn created(id: ImageId) -> Self {
+        Self {
+            status: StatusCode::CREATED,
+            headers: HeaderMap::from_iter([
+                (LOCATION, ascii(image_file(id))),
+                (CONTENT_LENGTH, 0.into()),
+                (CACHE_CONTROL, NO_STORE),
+            ]),
+            content: Content::None,
+        }
+    }
+
+    /// 204: the record is as it was asked for, or gone.
+    #[must_use]
+    pub fn no_content() -> Self {
+        Self {
+            status: StatusCode::NO_CONTENT,
+            headers: HeaderMap::from_iter([(CACHE_CONTROL, NO_STORE)]),
             content: Content::None,
         }
     }
@@ -110,32 +143,43 @@ impl<B> Reply<B> {
     /// A failure, with nothing in it but its public part.
     #[must_use]
     pub fn error(error: &Error) -> Self {
-        // Neither text holds a character that JSON escapes.
-        let text = format!(
-            r#"{{"detail":"{}","code":"{}"}}"#,
-            error.detail(),
-            error.code()
-        );
-        let mut headers = HeaderMap::from_iter([
-            (CONTENT_TYPE, HeaderValue::from_static("application/json")),
-            (CONTENT_LENGTH, text.len().into()),
-            (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        ]);
-        match error {
-            Error::MethodNotAllowed => {
-                headers.insert(ALLOW, METHODS);
-            }
+        let public = PublicError {
+            detail: &error.detail(),
+            code: error.code(),
+        };
+        let mut reply = Self::json(error.status(), &public);
+        let field = match error {
+            Error::MethodNotAllowed { allowed } => (ALLOW, HeaderValue::from_static(allowed)),
             Error::RangeNotSatisfiable { size } => {
-                headers.insert(CONTENT_RANGE, ascii(format!("bytes */{size}")));
+                (CONTENT_RANGE, ascii(format!("bytes */{size}")))
             }
-            _ => {}
-        }
+            Error::Unauthorized => (WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
+            _ => return reply,
+        };
+        reply.headers.extend([field]);
+        reply
+    }
+
+    fn json(status: StatusCode, object: &impl Serialize) -> Self {
+        // Text and numbers always are JSON.
+        let text = serde_json::to_string(object).unwrap_or_default();
         Self {
-            status: error.status(),
-            headers,
+            status,
+            headers: HeaderMap::from_iter([
+                (CONTENT_TYPE, HeaderValue::from_static("application/json")),
+                (CONTENT_LENGTH, text.len().into()),
+                (CACHE_CONTROL, NO_STORE),
+            ]),
             content: Content::Text(text),
         }
     }
+}
+
+/// What a client is told of a failure.
+#[derive(Serialize)]
+struct PublicError<'a> {
+    detail: &'a str,
+    code: &'static str,
 }
 
 /// The fields of an answer that carries `length` bytes of the image.
@@ -163,8 +207,7 @@ fn ascii(text: String) -> HeaderValue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::{ConfigError, MetadataError, StorageError};
-    use crate::image::Record;
+    use crate::error::{ConfigError, MetadataError, StorageError, UnusableRecord};
 
     fn fields(headers: &HeaderMap) -> Vec<(&str, &str)> {
         let mut fields: Vec<_> = headers
@@ -252,13 +295,15 @@ mod tests {
         );
     }
 
-    #[test]
-    fn an_error_shows_its_detail_and_code_and_nothing_of_its_cause() {
+    /// Each error, and what is public of it: status, detail, code.
+    fn each_error() -> impl IntoIterator<Item = (Error, u16, &'static str, &'static str)> {
         let secret = || "SELECT secret-bucket".to_owned();
-        let errors = [
+        [
             (Error::NotFound, 404, "Not found", "not_found"),
             (
-                Error::MethodNotAllowed,
+                Error::MethodNotAllowed {
+                    allowed: "GET, PUT",
+                },
                 405,
                 "Method not allowed",
                 "method_not_allowed",
@@ -282,6 +327,42 @@ mod tests {
                 "image_not_found",
             ),
             (
+                Error::Unauthorized,
+                401,
+                "A valid token is required",
+                "unauthorized",
+            ),
+            (
+                Error::RecordTooLarge { limit: 9 },
+                413,
+                "Record is longer than 9 bytes",
+                "record_too_large",
+            ),
+            (
+                Error::UnsupportedMediaType,
+                415,
+                "Content-Type is not application/json",
+                "unsupported_media_type",
+            ),
+            (
+                Error::InvalidJson("expected value at line 1 column 1".into()),
+                400,
+                "Content is not JSON: expected value at line 1 column 1",
+                "invalid_json",
+            ),
+            (
+                Error::InvalidRecord(UnusableRecord::Missing("hash")),
+                422,
+                "hash is missing",
+                "invalid_record",
+            ),
+            (
+                Error::ImageExists,
+                409,
+                "Another image has this id",
+                "image_exists",
+            ),
+            (
                 MetadataError::Unavailable(secret()).into(),
                 500,
                 "Failed to retrieve image metadata",
@@ -303,9 +384,12 @@ mod tests {
                 "Service is not configured correctly",
                 "configuration_error",
             ),
-        ];
+        ]
+    }
 
-        for (error, status, detail, code) in errors {
+    #[test]
+    fn an_error_shows_its_detail_and_code_and_nothing_of_its_cause() {
+        for (error, status, detail, code) in each_error() {
             let reply = Reply::<()>::error(&error);
 
             let Content::Text(text) = reply.content else {
@@ -316,9 +400,70 @@ mod tests {
             assert_eq!(reply.headers[CONTENT_LENGTH], text.len().to_string());
             assert_eq!(reply.headers[CONTENT_TYPE], "application/json");
             assert_eq!(reply.headers[CACHE_CONTROL], "no-store");
-            let has_allow = reply.headers.contains_key(ALLOW);
-            assert_eq!(has_allow, status == 405, "{code}");
-            assert_eq!(reply.headers.len(), if has_allow { 4 } else { 3 }, "{code}");
+            let allow = reply.headers.get(ALLOW);
+            let challenge = reply.headers.get(WWW_AUTHENTICATE);
+            let is = |status_with_it, value: &'static str| {
+                (status == status_with_it).then(|| HeaderValue::from_static(value))
+            };
+            assert_eq!(allow, is(405, "GET, PUT").as_ref(), "{code}");
+            assert_eq!(challenge, is(401, "Bearer").as_ref(), "{code}");
+            let own = allow.iter().chain(&challenge).count();
+            assert_eq!(reply.headers.len(), 3 + own, "{code}");
         }
+    }
+
+    #[test]
+    fn what_a_detail_repeats_of_the_request_is_escaped_as_json_wants_it() {
+        let rule = UnusableRecord::MimeType("a\"\n\u{1}".into());
+
+        let reply = Reply::<()>::error(&Error::InvalidRecord(rule));
+
+        let Content::Text(text) = reply.content else {
+            panic!("there is no text");
+        };
+        let object: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(object["code"], "invalid_record");
+    }
+
+    #[test]
+    fn a_record_is_told_in_the_form_in_which_it_is_written() {
+        let reply = Reply::<()>::record(&image());
+
+        assert_eq!(reply.status, StatusCode::OK);
+        assert_eq!(
+            fields(&reply.headers),
+            [
+                ("cache-control", "no-store"),
+                ("content-length", "71"),
+                ("content-type", "application/json"),
+            ]
+        );
+        let Content::Text(text) = reply.content else {
+            panic!("there is no text");
+        };
+        assert_eq!(
+            text,
+            r#"{"storage_key":"k","mime_type":"image/png","hash":"abc","size_bytes":5}"#
+        );
+    }
+
+    #[test]
+    fn a_record_that_is_new_is_answered_with_the_path_of_its_image() {
+        let id = ImageId::parse("67e5504410b1426f9247bb680e5fe0c8").unwrap();
+
+        let reply = Reply::<()>::created(id);
+
+        assert_eq!(reply.status, StatusCode::CREATED);
+        assert_eq!(
+            fields(&reply.headers),
+            [
+                ("cache-control", "no-store"),
+                ("content-length", "0"),
+                (
+                    "location",
+                    "/api/v1/images/67e55044-10b1-426f-9247-bb680e5fe0c8/file"
+                ),
+            ]
+        );
     }
 }

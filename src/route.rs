@@ -6,6 +6,9 @@ use percent_encoding::percent_decode_str;
 use crate::error::Error;
 use crate::image::ImageId;
 
+/// The methods of the image route, as `Allow` lists them.
+pub const IMAGE_METHODS: &str = "GET, HEAD, OPTIONS";
+
 const PREFIX: &str = "/api/v1/images/";
 const SUFFIX: &str = "/file";
 
@@ -28,22 +31,58 @@ impl Route {
         match *method {
             Method::GET | Method::HEAD => {}
             Method::OPTIONS => return Ok(Self::Options),
-            _ => return Err(Error::MethodNotAllowed),
+            _ => {
+                return Err(Error::MethodNotAllowed {
+                    allowed: IMAGE_METHODS,
+                });
+            }
         }
-        percent_decode_str(encoded_id)
-            .decode_utf8()
-            .ok()
-            .and_then(|id| ImageId::parse(&id))
-            .map(Self::ImageFile)
-            .ok_or(Error::InvalidImageId)
+        image_id(encoded_id).map(Self::ImageFile)
     }
+}
+
+/// The path of an image.
+#[must_use]
+pub fn image_file(id: ImageId) -> String {
+    format!("{PREFIX}{id}{SUFFIX}")
+}
+
+/// The `{id}` of the records route `/api/v1/images/{id}`, still percent-encoded; `None` where the
+/// path is another.
+#[must_use]
+pub fn record(path_with_query: &str) -> Option<&str> {
+    let segment = path(path_with_query).strip_prefix(PREFIX)?;
+    is_one_segment(segment).then_some(segment)
+}
+
+/// The image that a path's segment names.
+///
+/// # Errors
+/// [`Error::InvalidImageId`].
+pub fn image_id(encoded: &str) -> Result<ImageId, Error> {
+    percent_decode_str(encoded)
+        .decode_utf8()
+        .ok()
+        .and_then(|id| ImageId::parse(&id))
+        .ok_or(Error::InvalidImageId)
 }
 
 /// The one non-empty segment between prefix and suffix, still percent-encoded.
 fn image_segment(path_with_query: &str) -> Option<&str> {
-    let path = path_with_query.split('?').next()?;
-    let segment = path.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?;
-    (!segment.is_empty() && !segment.contains('/')).then_some(segment)
+    let segment = path(path_with_query)
+        .strip_prefix(PREFIX)?
+        .strip_suffix(SUFFIX)?;
+    is_one_segment(segment).then_some(segment)
+}
+
+fn path(path_with_query: &str) -> &str {
+    path_with_query
+        .split_once('?')
+        .map_or(path_with_query, |(path, _)| path)
+}
+
+fn is_one_segment(text: &str) -> bool {
+    !text.is_empty() && !text.contains('/')
 }
 
 #[cfg(test)]
@@ -130,7 +169,34 @@ mod tests {
     fn another_method_is_refused_before_the_id_is_looked_at() {
         for id in [ID, "no-uuid"] {
             let route = Route::parse(&Method::POST, &format!("/api/v1/images/{id}/file"));
-            assert!(matches!(route, Err(Error::MethodNotAllowed)), "{id}");
+            assert!(
+                matches!(
+                    route,
+                    Err(Error::MethodNotAllowed {
+                        allowed: "GET, HEAD, OPTIONS"
+                    })
+                ),
+                "{id}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_records_route_is_the_one_segment_below_images() {
+        for (path, segment) in [
+            ("/api/v1/images/x", Some("x")),
+            ("/api/v1/images/%7Bx%7D?y=/z", Some("%7Bx%7D")),
+            ("/api/v1/images/file", Some("file")),
+            ("/api/v1/images/", None),
+            ("/api/v1/images", None),
+            ("/api/v1/images/x/", None),
+            ("/api/v1/images/x/file", None),
+            ("/api/v1/images//file", None),
+            ("/API/v1/images/x", None),
+            ("//api/v1/images/x", None),
+            ("/y?/api/v1/images/x", None),
+        ] {
+            assert_eq!(record(path), segment, "{path}");
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::preconditions::{self, Verdict};
 use crate::range::{self, Selection};
 use crate::reply::{Content, Reply};
 use crate::request_log::{RequestLog, timed};
-use crate::route::Route;
+use crate::route::{self, Route};
 use crate::storage::StorageBackend;
 
 /// What the client asks.
@@ -38,9 +38,19 @@ pub fn serve<S: StorageBackend>(
         Ok(Route::Options) => Ok(Reply::options()),
         Err(error) => Err(error),
     };
+    conclude(outcome, request, &config.cors, log)
+}
+
+/// The answer to a request, whatever came of it.
+pub fn conclude<B>(
+    outcome: Result<Reply<B>, Error>,
+    request: &Request,
+    cors: &AllowedOrigins,
+    log: &mut RequestLog,
+) -> Reply<B> {
     match outcome {
-        Ok(reply) => complete(reply, request, &config.cors),
-        Err(error) => fail(&error, request, &config.cors, log),
+        Ok(reply) => complete(reply, request, cors),
+        Err(error) => fail(&error, request, cors, log),
     }
 }
 
@@ -126,11 +136,13 @@ fn fetch<S: StorageBackend>(
     })
 }
 
-/// What every answer to this request has in common, successful or not.
+/// What every answer to this request has in common, successful or not. The records route is for
+/// programs: no page of another origin reads anything of it.
 fn complete<B>(mut reply: Reply<B>, request: &Request, cors: &AllowedOrigins) -> Reply<B> {
-    reply
-        .headers
-        .extend(cors.response_fields(&request.method, &request.headers));
+    if route::record(&request.path_with_query).is_none() {
+        let cross_origin = cors.response_fields(&request.method, &request.headers);
+        reply.headers.extend(cross_origin);
+    }
     if request.method == Method::HEAD {
         reply.content = Content::None;
     }
@@ -149,6 +161,7 @@ mod tests {
     use super::*;
     use crate::error::MetadataError;
     use crate::image::{Record, StorageKey};
+    use crate::metadata::Put;
 
     const PATH: &str = "/api/v1/images/67e55044-10b1-426f-9247-bb680e5fe0c8/file";
 
@@ -165,6 +178,14 @@ mod tests {
             };
             let is_known = PATH.contains(&id.to_string());
             Ok(is_known.then(|| Image::try_from(record)).transpose()?)
+        }
+
+        fn put(&self, _: ImageId, _: &Image) -> Result<Put, MetadataError> {
+            panic!("who asks for an image writes no record")
+        }
+
+        fn delete(&self, _: ImageId) -> Result<bool, MetadataError> {
+            panic!("who asks for an image takes no record away")
         }
     }
 
@@ -307,6 +328,21 @@ mod tests {
 
         assert!(matches!(reply.content, Content::None));
         assert_ne!(reply.headers[CONTENT_LENGTH], "0");
+    }
+
+    #[test]
+    fn an_answer_of_the_records_route_carries_no_cross_origin_field() {
+        let (mut request, error) = (request(&Method::GET, &[]), Error::NotFound);
+        request.path_with_query = PATH.trim_end_matches("/file").to_owned();
+
+        let reply: Reply<()> = fail(
+            &error,
+            &request,
+            &AllowedOrigins::Any,
+            &mut RequestLog::start(),
+        );
+
+        assert!(!reply.headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN));
     }
 
     #[test]

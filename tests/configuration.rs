@@ -79,6 +79,7 @@ fn every_other_setting_has_the_documented_default() {
             ("cors_allowed_origins", ""),
             ("max_image_bytes", "52428800"),
             ("metadata_store", "sqlite"),
+            ("records_token", ""),
             ("s3_addressing_style", "path"),
             ("s3_between_bytes_timeout_ms", "30000"),
             ("s3_connect_timeout_ms", "2000"),
@@ -109,7 +110,7 @@ fn no_credential_has_a_default_in_the_manifest() {
         );
         assert!(!variable.contains_key("default"), "{name}");
     }
-    for name in ["s3_secret_access_key", "s3_session_token"] {
+    for name in ["s3_secret_access_key", "s3_session_token", "records_token"] {
         let is_secret = manifest["variables"][name].get("secret");
         assert_eq!(is_secret, Some(&toml::Value::Boolean(true)), "{name}");
     }

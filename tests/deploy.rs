@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use crate::harness::{root, say};
 
 const MANIFESTS: &str = "deploy/spinkube";
+const OVERLAYS: [&str; 2] = ["aws", "minio-demo"];
 const GUIDE: &str = "docs/deploy.md";
 
 #[test]
@@ -23,7 +24,7 @@ fn every_document_of_every_overlay_fits_its_schema_the_others_and_spin_toml() {
     let report = text(&output);
     say(report.trim_end());
     assert!(output.status.success(), "{report}");
-    for overlay in ["aws", "minio-demo"] {
+    for overlay in OVERLAYS {
         for subject in ["SpinApp image-proxy", "variables of spin.toml"] {
             assert!(
                 report.contains(&format!("{overlay}: {subject}: ok")),
@@ -33,106 +34,122 @@ fn every_document_of_every_overlay_fits_its_schema_the_others_and_spin_toml() {
     }
 }
 
+/// A file, what in it, by what it is replaced, and what is then said.
+const MISTAKES: [(&str, &str, &str, &str); 17] = [
+    (
+        "base/spin-app.yaml",
+        "initialDelaySeconds: 1\n",
+        "initialDelay: 1\n",
+        "SpinApp image-proxy: spec.checks.readiness: Additional properties are not allowed",
+    ),
+    (
+        "base/disruption-budget.yaml",
+        "maxUnavailable",
+        "maxUnavailible",
+        "PodDisruptionBudget image-proxy: spec: Additional properties are not allowed",
+    ),
+    (
+        "base/spin-app.yaml",
+        "name: s3_bucket\n",
+        "name: s3_buket\n",
+        "s3_bucket is required and not supplied; s3_buket does not exist",
+    ),
+    (
+        "base/spin-app.yaml",
+        "secretKeyRef: {name: image-proxy-records,",
+        "configMapKeyRef: {name: image-proxy-settings,",
+        "records_token is secret and comes from no Secret",
+    ),
+    (
+        "overlays/minio-demo/kustomization.yaml",
+        "- token=",
+        "- tokn=",
+        "nothing reads tokn",
+    ),
+    (
+        "overlays/aws/kustomization.yaml",
+        "s3_bucket=",
+        "s3_buket=",
+        "nothing reads s3_buket",
+    ),
+    (
+        "overlays/aws/kustomization.yaml",
+        "s3_bucket=",
+        "s3_buket=",
+        "has no key s3_bucket",
+    ),
+    (
+        "overlays/aws/image.yaml",
+        "@sha256:",
+        ":",
+        "is not named by its digest",
+    ),
+    (
+        "overlays/aws/kustomization.yaml",
+        "\npatches:",
+        "\nunpatched:",
+        "unknown field \"unpatched\"",
+    ),
+    (
+        "overlays/aws/kustomization.yaml",
+        "\nconfigMapGenerator:",
+        "\nsecretGenerator: [{name: image-proxy-metadata, literals: [url=https://db, token=t]}]\nconfigMapGenerator:",
+        "has its values in a file",
+    ),
+    (
+        "components/metadata-libsql/kustomization.yaml",
+        "metadata_store=sqlite",
+        "metadata_store=key-value",
+        "keyValueStores configures no store `default`",
+    ),
+    (
+        "components/metadata-libsql/spin-app.yaml",
+        "- name: default",
+        "- name: images",
+        "sqliteDatabases: images is not granted",
+    ),
+    (
+        "components/autoscaling/spin-app.yaml",
+        "  replicas: null\n",
+        "",
+        "replicas cannot be set when autoscaling is enabled",
+    ),
+    (
+        "components/autoscaling/horizontal-pod-autoscaler.yaml",
+        "name: image-proxy\n  minReplicas",
+        "name: other\n  minReplicas",
+        "scales something else than Deployment image-proxy",
+    ),
+    (
+        "base/network-policy.yaml",
+        "app-name: image-proxy",
+        "app-name: other",
+        "NetworkPolicy image-proxy selects other pods",
+    ),
+    (
+        "base/ingress.yaml",
+        "number: 80",
+        "number: 8080",
+        "leads elsewhere than to Service image-proxy, port 80",
+    ),
+    (
+        "base/spin-app.yaml",
+        "executor: containerd-shim-spin",
+        "executor: other",
+        "there is no executor other",
+    ),
+];
+
 #[test]
 fn a_manifest_that_would_not_work_is_refused_with_the_reason() {
     let Some(tools) = Tools::find() else { return };
 
-    for (file, find, replace, reason) in [
-        (
-            "base/spin-app.yaml",
-            "initialDelaySeconds: 1\n",
-            "initialDelay: 1\n",
-            "SpinApp image-proxy: spec.checks.readiness: Additional properties are not allowed",
-        ),
-        (
-            "base/disruption-budget.yaml",
-            "maxUnavailable",
-            "maxUnavailible",
-            "PodDisruptionBudget image-proxy: spec: Additional properties are not allowed",
-        ),
-        (
-            "base/spin-app.yaml",
-            "name: s3_bucket\n",
-            "name: s3_buket\n",
-            "s3_bucket is required and not supplied; s3_buket does not exist",
-        ),
-        (
-            "overlays/aws/kustomization.yaml",
-            "s3_bucket=",
-            "s3_buket=",
-            "nothing reads s3_buket",
-        ),
-        (
-            "overlays/aws/kustomization.yaml",
-            "s3_bucket=",
-            "s3_buket=",
-            "has no key s3_bucket",
-        ),
-        (
-            "overlays/aws/image.yaml",
-            "@sha256:",
-            ":",
-            "is not named by its digest",
-        ),
-        (
-            "overlays/aws/kustomization.yaml",
-            "\npatches:",
-            "\nunpatched:",
-            "unknown field \"unpatched\"",
-        ),
-        (
-            "overlays/aws/kustomization.yaml",
-            "\nconfigMapGenerator:",
-            "\nsecretGenerator: [{name: image-proxy-metadata, literals: [url=https://db, token=t]}]\nconfigMapGenerator:",
-            "has its values in a file",
-        ),
-        (
-            "components/metadata-libsql/kustomization.yaml",
-            "metadata_store=sqlite",
-            "metadata_store=key-value",
-            "keyValueStores configures no store `default`",
-        ),
-        (
-            "components/metadata-libsql/spin-app.yaml",
-            "- name: default",
-            "- name: images",
-            "sqliteDatabases: images is not granted",
-        ),
-        (
-            "components/autoscaling/spin-app.yaml",
-            "  replicas: null\n",
-            "",
-            "replicas cannot be set when autoscaling is enabled",
-        ),
-        (
-            "components/autoscaling/horizontal-pod-autoscaler.yaml",
-            "name: image-proxy\n  minReplicas",
-            "name: other\n  minReplicas",
-            "scales something else than Deployment image-proxy",
-        ),
-        (
-            "base/network-policy.yaml",
-            "app-name: image-proxy",
-            "app-name: other",
-            "NetworkPolicy image-proxy selects other pods",
-        ),
-        (
-            "base/ingress.yaml",
-            "number: 80",
-            "number: 8080",
-            "leads elsewhere than to Service image-proxy, port 80",
-        ),
-        (
-            "base/spin-app.yaml",
-            "executor: containerd-shim-spin",
-            "executor: other",
-            "there is no executor other",
-        ),
-    ] {
+    for (file, find, replace, reason) in MISTAKES {
         let manifests = copy_of_the_manifests();
         change(&manifests.path().join(file), find, replace);
 
-        let output = tools.validate(&[manifests.path().join("overlays/aws")]);
+        let overlays = OVERLAYS.map(|overlay| manifests.path().join("overlays").join(overlay));
+        let output = tools.validate(&overlays);
 
         let report = text(&output);
         assert!(!output.status.success(), "{find} -> {replace:?}: {report}");
@@ -158,17 +175,21 @@ fn records_move_to_another_store_by_one_line_of_an_overlay() {
 }
 
 #[test]
-fn the_guide_makes_every_secret_that_the_manifests_need() {
+fn the_guide_makes_every_secret_that_the_manifests_need_or_may_have() {
     let Some(tools) = Tools::find() else { return };
 
     let report = text(&tools.validate(&[]));
 
-    let needed: Vec<_> = report
-        .lines()
-        .filter_map(|line| line.split_once(": needs Secret ")?.1.split_once(" with "))
-        .collect();
+    let told = |words: &str| -> Vec<_> {
+        let lines = report.lines().filter_map(|line| line.split_once(words));
+        lines
+            .filter_map(|(_, secret)| secret.split_once(" with "))
+            .collect()
+    };
+    let (needed, optional) = (told(": needs Secret "), told(": may have Secret "));
     assert!(!needed.is_empty(), "{report}");
-    for (secret, keys) in needed {
+    assert_eq!(optional, [("image-proxy-records", "token")], "{report}");
+    for (secret, keys) in [needed, optional].concat() {
         let made = commands("kubectl").into_iter().find_map(|command| {
             Some(
                 command
@@ -350,7 +371,10 @@ fn paths() -> BTreeSet<String> {
     guide
         .split(|character: char| character.is_whitespace() || "`@()\"".contains(character))
         .map(|word| word.trim_end_matches(['.', ',', ';', ':']))
-        .filter(|word| word.starts_with("deploy/") || word.starts_with("migrations/"))
+        .filter(|word| {
+            let folders = ["deploy/", "migrations/", "tools/"];
+            folders.iter().any(|folder| word.starts_with(folder))
+        })
         .map(str::to_owned)
         .collect()
 }

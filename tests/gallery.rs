@@ -21,7 +21,6 @@ fn the_gallery_holds_in_a_browser() {
         .args(["--test", "--test-reporter=tap", "gallery.test.mjs"])
         .env("GALLERY", up.gallery.as_ref().unwrap())
         .env("API", up.api())
-        .env("STORAGE", &up.storage)
         .env("DATA", data.path())
         .env("XTASK", xtask())
         .env("SCREENSHOTS", root().join("target/screenshots"))

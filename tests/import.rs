@@ -1,221 +1,30 @@
-//! `cargo xtask import`: files become objects and records, all or none of each.
+//! `image-proxy-import`: files become objects and records, all or none of each.
 
-mod hrana;
+mod content;
+mod program;
 mod storage;
+mod verbs;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, BufReader, Read};
+use std::collections::BTreeSet;
 use std::net::TcpListener;
-use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::PathBuf;
+use std::process::Stdio;
 
-use rusqlite::Connection;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::harness::images::hex;
-use crate::harness::process::{signal, text_of};
-use crate::harness::xtask;
-use hrana::LibSql;
-use storage::{Bottleneck, Storage};
+use crate::harness::app::MetadataStore;
+use crate::harness::images::{gif, hex};
+use crate::harness::process::signal;
+use crate::harness::wait_for;
+use program::{Ended, Workshop};
+use storage::{Bottleneck, Hiding, What};
 
 /// The application's limit, `max_image_bytes`.
 const LIMIT: usize = 52_428_800;
-
-/// Storage, files and records of a test's own.
-struct Workshop {
-    storage: Storage,
-    folder: TempDir,
-}
-
-/// How an import ended.
-struct Ended {
-    code: Option<i32>,
-    signal: Option<i32>,
-    stdout: String,
-    stderr: String,
-}
-
-impl Workshop {
-    fn new() -> Self {
-        Self {
-            storage: Storage::start(),
-            folder: TempDir::new().unwrap(),
-        }
-    }
-
-    /// A folder of images that does not exist until something is written into it.
-    fn images(&self) -> PathBuf {
-        self.folder.path().join("images")
-    }
-
-    /// Writes a file among the images.
-    fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
-        let file = self.images().join(name);
-        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-        std::fs::write(&file, bytes).unwrap();
-        file
-    }
-
-    /// An import of `paths` into the test's storage, which is told by the application's variables.
-    fn command(&self, arguments: &[&str], paths: &[&Path]) -> Command {
-        let credentials = Storage::credentials();
-        let mut command = Command::new(xtask());
-        command
-            .arg("import")
-            .arg("--data")
-            .arg(self.folder.path().join("data"))
-            .args(arguments)
-            .args(paths)
-            .env_remove("LIBSQL_AUTH_TOKEN")
-            .env("SPIN_VARIABLE_S3_ENDPOINT", self.storage.endpoint())
-            .env("SPIN_VARIABLE_S3_BUCKET", Storage::BUCKET)
-            .env("SPIN_VARIABLE_S3_ACCESS_KEY_ID", credentials.access_key_id)
-            .env(
-                "SPIN_VARIABLE_S3_SECRET_ACCESS_KEY",
-                credentials.secret_access_key,
-            )
-            .stdin(Stdio::null());
-        command
-    }
-
-    fn import(&self, arguments: &[&str], paths: &[&Path]) -> Ended {
-        Ended::of(self.command(arguments, paths).output().unwrap())
-    }
-
-    /// An import that is interrupted as soon as it has told of so many files.
-    fn interrupted_after(&self, files: usize, arguments: &[&str]) -> Ended {
-        let mut process = self
-            .command(&[&["--json"], arguments].concat(), &[&self.images()])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let stderr = text_of(process.stderr.take().unwrap());
-        let mut stdout = String::new();
-        let mut lines = BufReader::new(process.stdout.take().unwrap());
-        for _ in 0..files {
-            lines.read_line(&mut stdout).unwrap();
-        }
-        signal(process.id(), "INT");
-        lines.read_to_string(&mut stdout).unwrap();
-        let status = process.wait().unwrap();
-        Ended {
-            code: status.code(),
-            signal: status.signal(),
-            stdout,
-            stderr: stderr.join().unwrap(),
-        }
-    }
-
-    /// The records by id: storage key, type, hash and size.
-    fn records(&self, metadata: &str) -> BTreeMap<String, (String, String, String, u64)> {
-        let state = self.folder.path().join("data/.spin");
-        let (file, query) = match metadata {
-            "sqlite" => (
-                "sqlite_db.db",
-                "SELECT id, json_object('storage_key', storage_key, 'mime_type', mime_type,
-                    'hash', hash, 'size_bytes', size_bytes) FROM images",
-            ),
-            _ => (
-                "sqlite_key_value.db",
-                "SELECT substr(key, 7), CAST(value AS TEXT) FROM spin_key_value
-                    WHERE store = 'default' AND key LIKE 'image:%'",
-            ),
-        };
-        let connection = Connection::open(state.join(file)).unwrap();
-        let mut statement = connection.prepare(query).unwrap();
-        let rows = statement.query_map([], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
-        });
-        rows.unwrap()
-            .map(|row| {
-                let (id, record) = row.unwrap();
-                let record: Value = serde_json::from_str(&record).unwrap();
-                let text = |field: &str| record[field].as_str().unwrap().to_owned();
-                let size = record["size_bytes"].as_u64().unwrap();
-                (
-                    id,
-                    (text("storage_key"), text("mime_type"), text("hash"), size),
-                )
-            })
-            .collect()
-    }
-
-    /// The ids of the gallery, in order.
-    fn gallery(&self) -> Vec<Value> {
-        let file = self.folder.path().join("data/.spin/gallery.json");
-        serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap()
-    }
-
-    /// Asserts that the object of each record is there, and is what the record says.
-    fn assert_objects(&self, metadata: &str) {
-        for (id, (key, _, hash, size)) in self.records(metadata) {
-            let bytes = self.storage.get(&key).unwrap_or_default();
-
-            assert_eq!(bytes.len() as u64, size, "{id}: {key}");
-            assert_eq!(hex(&Sha256::digest(&bytes)), hash, "{id}: {key}");
-        }
-    }
-}
-
-impl Ended {
-    fn of(output: Output) -> Self {
-        Self {
-            code: output.status.code(),
-            signal: output.status.signal(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
-
-    /// The objects of standard output: those of files, and the summary.
-    fn objects(&self) -> (Vec<Value>, Value) {
-        let mut objects: Vec<Value> = self
-            .stdout
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect();
-        let mut summary = objects.pop().unwrap();
-        (objects, summary["summary"].take())
-    }
-
-    /// How many files had this outcome.
-    fn count(&self, outcome: &str) -> u64 {
-        self.objects().1[outcome].as_u64().unwrap()
-    }
-
-    /// What stands in the last line.
-    fn last_line(&self) -> &str {
-        self.stdout.lines().last().unwrap_or_default()
-    }
-
-    #[track_caller]
-    fn assert_code(&self, code: i32) {
-        assert_eq!(
-            self.code,
-            Some(code),
-            "stdout:\n{}\nstderr:\n{}",
-            self.stdout,
-            self.stderr
-        );
-    }
-}
-
-/// An image of this length and no other's bytes.
-fn gif(name: &str, length: usize) -> Vec<u8> {
-    let mut bytes = format!("GIF89a {name} ").into_bytes();
-    let mut block = Sha256::digest(&bytes);
-    while bytes.len() < length {
-        bytes.extend_from_slice(&block);
-        block = Sha256::digest(block);
-    }
-    bytes.truncate(length);
-    bytes
-}
+/// The two places where records may be.
+const STORES: [MetadataStore; 2] = [MetadataStore::Sqlite, MetadataStore::KeyValue];
 
 #[test]
 fn every_refusal_is_named_the_rest_is_imported_and_the_exit_code_is_1() {
@@ -272,8 +81,8 @@ fn every_refusal_is_named_the_rest_is_imported_and_the_exit_code_is_1() {
         ],
         [1, 5, 1, 0]
     );
-    assert_eq!(workshop.records("sqlite").len(), 1);
-    workshop.assert_objects("sqlite");
+    assert_eq!(workshop.app.records().len(), 1);
+    workshop.assert_objects();
 }
 
 /// A link to nowhere: unreadable for whoever runs the test, the superuser too.
@@ -285,28 +94,27 @@ fn dangling(workshop: &Workshop) -> PathBuf {
 
 #[test]
 fn a_second_import_changes_nothing_and_says_so() {
-    for metadata in ["sqlite", "key-value"] {
-        println!("records in {metadata}:");
-        let workshop = Workshop::new();
+    for store in STORES {
+        println!("records in {store:?}:");
+        let workshop = Workshop::with_records_in(store);
         workshop.write("a.gif", &gif("a", 2000));
         workshop.write("deep/b.gif", &gif("b", 3000));
         workshop.write("deep/copy of a.gif", &gif("a", 2000));
-        let arguments = ["--metadata", metadata];
 
-        let first = workshop.import(&arguments, &[&workshop.images()]);
-        let (records, gallery) = (workshop.records(metadata), workshop.gallery());
+        let first = workshop.import(&[], &[&workshop.images()]);
+        let (records, gallery) = (workshop.app.records(), workshop.gallery());
         let written = workshop.storage.writes().len();
-        let second = workshop.import(&arguments, &[&workshop.images()]);
+        let second = workshop.import(&[], &[&workshop.images()]);
 
         first.assert_code(0);
         second.assert_code(0);
         assert_eq!(first.last_line(), "2 imported, 1 already there");
         assert_eq!(second.last_line(), "0 imported, 3 already there");
-        assert_eq!(workshop.records(metadata), records);
+        assert_eq!(workshop.app.records(), records);
         assert_eq!(workshop.gallery(), gallery);
         assert_eq!(workshop.storage.writes().len(), written);
         assert_eq!(records.len(), 2);
-        workshop.assert_objects(metadata);
+        workshop.assert_objects();
     }
 }
 
@@ -316,7 +124,6 @@ fn an_import_ends_with_the_urls_of_all_images_and_lists_them_for_the_gallery() {
     let (a, b) = (gif("a", 2000), gif("b", 3000));
     let file = workshop.write("a.gif", &a);
     workshop.write("b.jpg", &b);
-    let origin = "https://images.example/";
     let path = |bytes: &[u8]| {
         let name = format!("sha256:{}", hex(&Sha256::digest(bytes)));
         let id = Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes());
@@ -324,7 +131,7 @@ fn an_import_ends_with_the_urls_of_all_images_and_lists_them_for_the_gallery() {
     };
 
     workshop.import(&[], &[&file]).assert_code(0);
-    let ended = workshop.import(&["--origin", origin], &[&workshop.images()]);
+    let ended = workshop.import(&[], &[&workshop.images()]);
 
     let lines: Vec<&str> = ended.stdout.lines().collect();
     let [(a_id, a_path), (b_id, b_path)] = [path(&a), path(&b)];
@@ -335,7 +142,7 @@ fn an_import_ends_with_the_urls_of_all_images_and_lists_them_for_the_gallery() {
     ] {
         assert!(line.starts_with(outcome), "{line}");
         assert!(
-            line.contains(&format!("  https://images.example{path}  ")),
+            line.contains(&format!("  {}{path}  ", workshop.app.origin())),
             "{line}"
         );
     }
@@ -368,10 +175,10 @@ fn an_image_above_16_mb_arrives_whole_and_in_parts() {
 
     ended.assert_code(0);
     assert_eq!(ended.count("imported"), 1);
-    let records = workshop.records("sqlite");
-    let (key, ..) = records.values().next().unwrap();
+    let records = workshop.app.records();
+    let key = records.values().next().unwrap()["storage_key"].as_str();
     assert!(
-        workshop.storage.get(key).unwrap() == bytes,
+        workshop.storage.get(key.unwrap()).unwrap() == bytes,
         "other bytes than those of the file"
     );
     let writes = workshop.storage.writes();
@@ -379,6 +186,32 @@ fn an_image_above_16_mb_arrives_whole_and_in_parts() {
         .iter()
         .filter(|write| write.path_and_query.contains("partNumber="));
     assert_eq!(parts.count(), 3);
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_imported_becomes_no_record() {
+    let workshop = Workshop::new();
+    let bottleneck = Bottleneck::before(&workshop.storage);
+    let bytes = gif("before", 20 * 1024 * 1024);
+    let file = workshop.write("large.gif", &bytes);
+    let import = workshop
+        .command(&["--json", "--endpoint", bottleneck.endpoint()], &[&file])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+
+    bottleneck.wait_until_stuck();
+    std::fs::write(&file, gif("after", bytes.len())).unwrap();
+    bottleneck.release();
+    let ended = Ended::of(import.wait_with_output().unwrap());
+
+    ended.assert_code(1);
+    let reason = ended.objects().0[0]["reason"].clone();
+    assert_eq!(reason, "changed while it was imported");
+    assert_eq!(workshop.app.records().len(), 0);
+    let files = workshop.storage.files();
+    assert!(files.is_empty(), "{files:?}");
 }
 
 #[test]
@@ -391,7 +224,7 @@ fn an_image_above_the_limit_of_the_application_is_refused() {
 
     ended.assert_code(1);
     assert_eq!([ended.count("imported"), ended.count("refused")], [1, 1]);
-    workshop.assert_objects("sqlite");
+    workshop.assert_objects();
 }
 
 #[test]
@@ -399,59 +232,58 @@ fn storage_may_be_told_the_bucket_by_its_host() {
     let workshop = Workshop::new();
     let bytes = gif("a", 2000);
     let file = workshop.write("a.gif", &bytes);
-    let endpoint = workshop.storage.virtual_hosted_endpoint();
+    // Nobody has to know this host: whatever its name, requests go this way.
+    let way = workshop.storage.virtual_hosted_endpoint();
+    let endpoint = "http://pictures.storage.example";
 
-    let ended = workshop.import(
-        &["--addressing-style", "virtual", "--endpoint", &endpoint],
-        &[&file],
+    let ended = Ended::of(
+        workshop
+            .command(
+                &["--addressing-style", "virtual", "--endpoint", endpoint],
+                &[&file],
+            )
+            .env("http_proxy", way)
+            .env("no_proxy", "127.0.0.1")
+            .output()
+            .unwrap(),
     );
 
     ended.assert_code(0);
-    workshop.assert_objects("sqlite");
-    assert_eq!(workshop.records("sqlite").len(), 1);
+    workshop.assert_objects();
+    assert_eq!(workshop.app.records().len(), 1);
 }
 
 #[test]
 fn a_dry_run_tells_what_an_import_would_do_and_changes_nothing() {
-    for metadata in ["sqlite", "key-value"] {
-        println!("records in {metadata}:");
-        let workshop = Workshop::new();
-        let first = workshop.write("a.gif", &gif("a", 2000));
-        let try_all = || {
-            workshop.import(
-                &["--metadata", metadata, "--dry-run"],
-                &[&workshop.images()],
-            )
-        };
+    let workshop = Workshop::new();
+    let first = workshop.write("a.gif", &gif("a", 2000));
+    let try_all = || workshop.import(&["--dry-run"], &[&workshop.images()]);
 
-        let before = try_all();
-        assert!(!workshop.folder.path().join("data").exists());
-        workshop
-            .import(&["--metadata", metadata], &[&first])
-            .assert_code(0);
-        workshop.write("b.gif", &gif("b", 3000));
-        let writes = workshop.storage.writes().len();
-        let after = try_all();
+    let before = try_all();
+    assert!(!workshop.gallery_file().exists());
+    workshop.import(&[], &[&first]).assert_code(0);
+    workshop.write("b.gif", &gif("b", 3000));
+    let writes = workshop.storage.writes().len();
+    let after = try_all();
 
-        before.assert_code(0);
-        after.assert_code(0);
-        let nothing = "dry run, nothing was changed:";
-        assert_eq!(
-            before.last_line(),
-            format!("{nothing} 1 imported, 0 already there")
-        );
-        assert_eq!(
-            after.last_line(),
-            format!("{nothing} 1 imported, 1 already there")
-        );
-        assert_eq!(workshop.records(metadata).len(), 1);
-        assert_eq!(workshop.gallery().len(), 1);
-        assert_eq!(workshop.storage.writes().len(), writes);
-    }
+    before.assert_code(0);
+    after.assert_code(0);
+    let nothing = "dry run, nothing was changed:";
+    assert_eq!(
+        before.last_line(),
+        format!("{nothing} 1 imported, 0 already there")
+    );
+    assert_eq!(
+        after.last_line(),
+        format!("{nothing} 1 imported, 1 already there")
+    );
+    assert_eq!(workshop.app.records().len(), 1);
+    assert_eq!(workshop.gallery().len(), 1);
+    assert_eq!(workshop.storage.writes().len(), writes);
 }
 
 #[test]
-fn storage_that_cannot_be_used_ends_an_import_without_a_record() {
+fn storage_or_an_application_that_cannot_be_used_ends_an_import_without_a_record() {
     let workshop = Workshop::new();
     let file = workshop.write("a.gif", &gif("a", 2000));
 
@@ -459,7 +291,13 @@ fn storage_that_cannot_be_used_ends_an_import_without_a_record() {
     let nobody = format!("http://{}", nobody.unwrap());
     for (option, value, said) in [
         ("--secret-access-key", "wrong", "403"),
-        ("--endpoint", &nobody, "cargo xtask up"),
+        ("--endpoint", &nobody, "cannot reach the bucket"),
+        ("--records", &nobody, "cannot reach the application"),
+        (
+            "--records-token",
+            "another-token-of-tests",
+            "IMAGE_PROXY_RECORDS_TOKEN",
+        ),
     ] {
         let ended = workshop.import(&["--json", option, value], &[&file]);
 
@@ -467,15 +305,15 @@ fn storage_that_cannot_be_used_ends_an_import_without_a_record() {
         assert_eq!(ended.count("left_out"), 1);
         let error = ended.stderr;
         assert!(error.contains("a.gif") && error.contains(said), "{error}");
-        assert_eq!(workshop.records("sqlite").len(), 0);
+        assert_eq!(workshop.app.records().len(), 0);
     }
 }
 
 #[test]
 fn an_import_of_2000_files_interrupted_anywhere_and_resumed_loses_and_doubles_nothing() {
     const FILES: usize = 2000;
-    for metadata in ["sqlite", "key-value"] {
-        let workshop = Workshop::new();
+    for store in STORES {
+        let workshop = Workshop::with_records_in(store);
         let mut hashes = BTreeSet::new();
         for number in 0..FILES {
             let bytes = gif(&format!("image {number}"), 100 + number);
@@ -484,25 +322,24 @@ fn an_import_of_2000_files_interrupted_anywhere_and_resumed_loses_and_doubles_no
         }
         // Not the last files: they are under way before anybody has read of those before them.
         let point = 1 + usize::try_from(Uuid::new_v4().as_u128() % 1400).unwrap();
-        println!("records in {metadata}, interrupted after {point} files");
-        let arguments = ["--metadata", metadata];
+        println!("records in {store:?}, interrupted after {point} files");
 
-        let interrupted = workshop.interrupted_after(point, &arguments);
+        let interrupted = workshop.interrupted_after(point);
         let told = assert_interrupted(&interrupted, FILES);
-        workshop.assert_objects(metadata);
-        assert_eq!(workshop.records(metadata).len(), told);
+        workshop.assert_objects();
+        assert_eq!(workshop.app.records().len(), told);
         assert_eq!(workshop.gallery().len(), told);
 
-        let resumed = workshop.import(
-            &[&["--json"], &arguments[..]].concat(),
-            &[&workshop.images()],
-        );
+        let resumed = workshop.import(&["--json"], &[&workshop.images()]);
         resumed.assert_code(0);
         assert_eq!(resumed.count("present"), told as u64);
         assert_eq!(resumed.count("imported"), (FILES - told) as u64);
-        workshop.assert_objects(metadata);
-        let records = workshop.records(metadata);
-        let recorded: BTreeSet<String> = records.into_values().map(|record| record.2).collect();
+        workshop.assert_objects();
+        let records = workshop.app.records();
+        let recorded: BTreeSet<_> = records
+            .values()
+            .map(|record| record["hash"].as_str().unwrap().to_owned())
+            .collect();
         assert!(recorded == hashes, "other images than those of the files");
         assert_eq!(workshop.gallery().len(), FILES);
     }
@@ -545,84 +382,186 @@ fn an_interrupted_upload_in_parts_leaves_neither_object_nor_parts_nor_record() {
     assert_eq!(last.method, "DELETE", "{last:?}");
     let files = workshop.storage.files();
     assert!(files.is_empty(), "{files:?}");
-    assert_eq!(workshop.records("sqlite").len(), 0);
+    assert_eq!(workshop.app.records().len(), 0);
 }
 
 #[test]
-fn records_go_to_a_libsql_server_with_its_token() {
-    let server = LibSql::start("the-token");
+fn an_import_that_is_killed_leaves_no_record_without_its_object_and_the_next_completes_it() {
+    const FILES: usize = 400;
+    let workshop = Workshop::new();
+    for number in 0..FILES {
+        workshop.write(&format!("{number}.gif"), &gif(&number.to_string(), 5000));
+    }
+    let mut process = workshop
+        .command(&["--json"], &[&workshop.images()])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+
+    wait_for("some records", || {
+        (workshop.app.records().len() > 20).then_some(())
+    });
+    process.kill().unwrap();
+    process.wait().unwrap();
+
+    let left = workshop.app.records().len();
+    assert!(left < FILES, "too late to kill it");
+    workshop.assert_objects();
+    let resumed = workshop.import(&["--json"], &[&workshop.images()]);
+    resumed.assert_code(0);
+    assert_eq!(
+        resumed.count("present") + resumed.count("imported"),
+        FILES as u64
+    );
+    assert!(resumed.count("present") >= left as u64);
+    assert_eq!(workshop.app.records().len(), FILES);
+    assert_eq!(workshop.gallery().len(), FILES);
+    workshop.assert_objects();
+}
+
+#[test]
+fn two_imports_of_one_folder_at_once_are_as_one() {
+    const FILES: usize = 200;
+    let workshop = Workshop::new();
+    for number in 0..FILES {
+        workshop.write(&format!("{number}.gif"), &gif(&number.to_string(), 5000));
+    }
+
+    let [first, second] = [(); 2].map(|()| {
+        let mut command = workshop.command(&["--json"], &[&workshop.images()]);
+        let pipes = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        pipes.spawn().unwrap()
+    });
+    let ended = [first, second].map(|import| Ended::of(import.wait_with_output().unwrap()));
+
+    for ended in &ended {
+        ended.assert_code(0);
+        assert_eq!(
+            ended.count("imported") + ended.count("present"),
+            FILES as u64
+        );
+    }
+    assert_eq!(workshop.app.records().len(), FILES);
+    assert_eq!(workshop.gallery().len(), FILES);
+    workshop.assert_objects();
+}
+
+#[test]
+fn a_store_that_is_locked_for_a_while_is_waited_for() {
     let workshop = Workshop::new();
     workshop.write("a.gif", &gif("a", 2000));
-    workshop.write("b.gif", &gif("b", 3000));
-    let arguments = ["--json", "--database", server.url()];
-    let import = |token: &str| {
-        Ended::of(
-            workshop
-                .command(&arguments, &[&workshop.images()])
-                .env("LIBSQL_AUTH_TOKEN", token)
-                .output()
-                .unwrap(),
-        )
-    };
+    let database = workshop.app.database();
+    database.run("BEGIN EXCLUSIVE");
+    let import = workshop
+        .command(&["--json"], &[&workshop.images()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
 
-    let refused = import("another-token");
-    let first = import("the-token");
-    let second = import("the-token");
+    // The application itself waits for five seconds, twice.
+    workshop.app.log(2);
+    database.run("ROLLBACK");
+    let ended = Ended::of(import.wait_with_output().unwrap());
 
-    refused.assert_code(1);
-    assert!(refused.stderr.contains("401"), "{}", refused.stderr);
-    first.assert_code(0);
-    assert_eq!(first.count("imported"), 2);
-    second.assert_code(0);
-    assert_eq!(second.count("present"), 2);
-    assert_eq!(server.count("SELECT count(*) FROM images"), 2);
+    ended.assert_code(0);
+    assert_eq!(ended.count("imported"), 1);
     assert!(
-        !workshop
-            .folder
-            .path()
-            .join("data/.spin/sqlite_db.db")
-            .exists()
+        workshop.app.log(2)[0]["cause"]
+            .to_string()
+            .contains("locked"),
+        "it was never locked"
     );
 }
 
 #[test]
-fn a_record_that_a_libsql_server_refuses_is_told_and_undone() {
-    let server = LibSql::start("the-token");
-    server.run(
-        "CREATE TABLE images (id TEXT NOT NULL PRIMARY KEY, storage_key TEXT, mime_type TEXT,
-            hash TEXT, size_bytes INTEGER CHECK (size_bytes < 1000))",
-    );
+fn a_key_that_may_not_look_for_objects_imports_them_all_the_same() {
+    for hidden in [What::Missing, What::All] {
+        let workshop = Workshop::new();
+        workshop.write("a.gif", &gif("a", 2000));
+        let hiding = Hiding::before(&workshop.storage, hidden);
+        let import = || {
+            let endpoint = ["--json", "--endpoint", hiding.endpoint()];
+            workshop.import(&endpoint, &[&workshop.images()])
+        };
+
+        let (first, second) = (import(), import());
+
+        first.assert_code(0);
+        assert_eq!(first.count("imported"), 1, "{hidden:?}");
+        second.assert_code(0);
+        workshop.assert_objects();
+        let puts = workshop.storage.writes();
+        assert_eq!(puts[0].headers["if-none-match"], "*");
+        if let What::Missing = hidden {
+            assert_eq!((second.count("present"), puts.len()), (1, 1));
+        }
+    }
+}
+
+#[test]
+fn a_file_name_cannot_steer_a_terminal() {
     let workshop = Workshop::new();
-    let file = workshop.write("a.gif", &gif("a", 2000));
+    let names = ["a\u{1b}[31m.gif", "b\r\nc.gif", "d\u{202e}fig.txt"];
+    for (name, bytes) in names.iter().zip([&gif("a", 100)[..], b"", b"text"]) {
+        workshop.write(name, bytes);
+    }
 
-    let ended = workshop.import(
-        &["--database", server.url(), "--database-token", "the-token"],
-        &[&file],
-    );
+    let ended = workshop.import(&[], &[&workshop.images()]);
 
-    ended.assert_code(1);
-    assert!(ended.stderr.contains("CHECK"), "{}", ended.stderr);
-    assert_eq!(server.count("SELECT count(*) FROM images"), 0);
+    let said = format!("{}{}", ended.stdout, ended.stderr);
+    for shown in ["a\\u{1b}[31m.gif", "b\\r\\nc.gif", "d\\u{202e}fig.txt"] {
+        assert!(said.contains(shown), "{said}");
+    }
+    for steering in ['\u{1b}', '\r', '\u{202e}'] {
+        assert!(!said.contains(steering), "{said:?}");
+    }
 }
 
 #[test]
-fn an_option_that_makes_no_sense_is_refused_before_anything_is_done() {
+fn what_cannot_be_used_is_refused_before_anything_is_done() {
     let workshop = Workshop::new();
     let file = workshop.write("a.gif", &gif("a", 2000));
     for (arguments, code, said) in [
-        (
-            ["--metadata=key-value", "--database=http://127.0.0.1:1"],
-            1,
-            "libSQL",
-        ),
-        (["--parallel=0", "--json"], 2, "1 to 64"),
-        (["--endpoint=ftp://s3.example", "--json"], 1, "ftp://"),
+        (&["--parallel=0"][..], 2, "1 to 64"),
+        (&["--endpoint=ftp://s3.example"], 1, "ftp"),
+        (&["--bucket=No Bucket"], 1, "--bucket 'No Bucket'"),
+        (&["--records=redis://127.0.0.1"], 2, "redis"),
+        (&["--records=postgres://user:secret@db"], 2, "postgres"),
+        (&["--records=images.db"], 2, "not a URL"),
+        (&["--database=images.db"], 2, "--database"),
+        (&["--allow-type=image/nonsense"], 1, "image/nonsense"),
+        (&["--records-token="], 1, "IMAGE_PROXY_RECORDS_TOKEN"),
     ] {
-        let ended = workshop.import(&arguments, &[&file]);
+        let ended = workshop.import(arguments, &[&file]);
 
         ended.assert_code(code);
         assert_eq!(ended.stdout, "", "{arguments:?}");
         assert!(ended.stderr.contains(said), "{}", ended.stderr);
+        assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
         assert_eq!(workshop.storage.writes().len(), 0);
+    }
+}
+
+#[test]
+fn a_reader_that_has_had_enough_ends_it_quietly() {
+    let workshop = Workshop::new();
+    for number in 0..50 {
+        workshop.write(&format!("{number}.gif"), &gif(&number.to_string(), 100));
+    }
+    for arguments in [&["--json"][..], &[]] {
+        let mut import = workshop
+            .command(arguments, &[&workshop.images()])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+
+        drop(import.stdout.take());
+        let ended = Ended::of(import.wait_with_output().unwrap());
+
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(141), ""));
+        workshop.assert_objects();
     }
 }

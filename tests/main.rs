@@ -22,6 +22,7 @@ mod memory;
 mod metadata;
 mod openapi;
 mod ranges;
+mod records;
 mod request_log;
 mod routing;
 mod serving;

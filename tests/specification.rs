@@ -76,7 +76,14 @@ fn requirements() -> Vec<Requirement> {
 /// Every test of the workspace, as `path/of/file.rs::name`.
 fn tests() -> HashSet<String> {
     let mut tests = HashSet::new();
-    for folder in ["src", "host/src", "embedded-storage", "xtask/src", "tests"] {
+    for folder in [
+        "src",
+        "host/src",
+        "embedded-storage",
+        "tools",
+        "xtask/src",
+        "tests",
+    ] {
         collect(&root().join(folder), &mut tests);
     }
     tests

@@ -4,14 +4,17 @@ pub mod running;
 
 use std::net::TcpStream;
 use std::path::Path;
+use std::process::Command;
 
 use http::Request;
 use rusqlite::Connection;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-use crate::harness::images::hex;
+use crate::harness::images::{gif, hex};
 use crate::harness::response::send;
+use crate::harness::xtask;
 use running::{Offer, Up};
 
 /// The sample images by file name, and their types.
@@ -129,13 +132,64 @@ fn only_the_gallery_s_origin_may_read_answers_and_without_a_gallery_none() {
     }
 }
 
+#[test]
+fn what_cannot_be_imported_is_named_and_the_rest_is_served() {
+    let data = folder_with_images("lucky");
+    let images = data.path().join("examples/images");
+    std::fs::write(images.join("empty.png"), "").unwrap();
+    let large = std::fs::File::create(images.join("large.gif")).unwrap();
+    std::io::Write::write_all(&mut &large, b"GIF89a\0\0").unwrap();
+    large.set_len(52_428_801).unwrap();
+
+    let up = Up::start(data.path(), "sqlite");
+
+    assert_eq!(up.offers.len(), SAMPLES.len());
+    assert_serves(&up.offers[0]);
+    let (status, errors) = up.interrupt_and_read();
+    assert_eq!(status.code(), Some(0));
+    for refused in ["empty.png is empty", "large.gif has 52428801 bytes"] {
+        assert!(errors.contains(refused), "{errors}");
+    }
+}
+
+#[test]
+fn an_image_is_imported_into_what_up_runs() {
+    let data = folder_with_images("host");
+    let file = data.path().join("new.gif");
+    std::fs::write(&file, gif("new", 3000)).unwrap();
+    let import = || {
+        let arguments = ["import", "--data", data.path().to_str().unwrap(), "--json"];
+        let mut command = Command::new(xtask());
+        command.args(arguments).arg(&file).output().unwrap()
+    };
+    let without = import();
+    let up = Up::start(data.path(), "key-value");
+
+    let with = import();
+
+    assert!(!without.status.success());
+    let said = String::from_utf8_lossy(&without.stderr);
+    assert!(said.contains("cargo xtask up"), "{said}");
+    assert!(with.status.success(), "{with:?}");
+    let said = String::from_utf8(with.stdout).unwrap();
+    let image: Value =
+        serde_json::from_str(said.lines().find(|line| line.contains("\"path\"")).unwrap()).unwrap();
+    let url = image["url"].as_str().unwrap();
+    let response = send(Request::get(url).body(()).unwrap()).unwrap();
+    assert!(response.bytes() == gif("new", 3000));
+    let gallery = std::fs::read_to_string(data.path().join(".spin/gallery.json")).unwrap();
+    assert!(gallery.contains("new.gif"));
+    assert_eq!(up.interrupt().code(), Some(0));
+}
+
 /// A data folder with images of its own in place of the samples, which take long to draw.
 fn folder_with_images(owner: &str) -> TempDir {
     let data = TempDir::new().unwrap();
     let images = data.path().join("examples/images");
     std::fs::create_dir_all(&images).unwrap();
     for (name, _) in SAMPLES {
-        std::fs::write(images.join(name), format!("GIF89a {name} of the {owner}")).unwrap();
+        let image = gif(&format!("{name} of the {owner}"), 100);
+        std::fs::write(images.join(name), image).unwrap();
     }
     data
 }

@@ -5,7 +5,8 @@ Three questions, in this order:
   1. Does it fit its schema? Kubernetes' own for the built-in kinds, strictly; for SpinKube's kinds
      the CRDs. A field that does not exist is an error in both.
   2. Do the documents fit each other? Names, keys, selectors, and what SpinKube's operator refuses.
-  3. Do they fit spin.toml? Every required variable is supplied, none that does not exist is.
+  3. Do they fit spin.toml? Every required variable is supplied, every secret one by a Secret, and none
+     that does not exist.
 """
 
 import argparse
@@ -55,6 +56,8 @@ def main() -> int:
             faults += len(found)
         for secret, keys in sorted(stack.secrets_to_make().items()):
             print(f"{overlay.name}: needs Secret {secret} with {', '.join(sorted(keys))}")
+        for secret, keys in sorted(stack.secrets_to_choose().items()):
+            print(f"{overlay.name}: may have Secret {secret} with {', '.join(sorted(keys))}")
     return 1 if faults else 0
 
 
@@ -146,6 +149,7 @@ class Application:
         components = manifest["component"].values()
         self.variables = set(variables)
         self.required = {name for name, variable in variables.items() if variable.get("required")}
+        self.secret = {name for name, variable in variables.items() if variable.get("secret")}
         self.stores = {
             "sqliteDatabases": {label for component in components for label in component.get("sqlite_databases", [])},
             "keyValueStores": {label for component in components for label in component.get("key_value_stores", [])},
@@ -207,10 +211,18 @@ class Stack:
 
     def secrets_to_make(self) -> dict[str, set[str]]:
         """The Secrets that are in no file, with the keys that they must have."""
+        return self.missing_secrets(optional=False)
+
+    def secrets_to_choose(self) -> dict[str, set[str]]:
+        """The Secrets that are in no file and may be left out whole, with the keys that are read of them."""
+        needed = self.secrets_to_make()
+        return {name: keys for name, keys in self.missing_secrets(optional=True).items() if name not in needed}
+
+    def missing_secrets(self, optional: bool) -> dict[str, set[str]]:
         rendered = self.keys("Secret")
         missing: dict[str, set[str]] = {}
-        for _, kind, name, key, optional in self.references():
-            if kind == "Secret" and name not in rendered and not optional:
+        for _, kind, name, key, is_optional in self.references():
+            if kind == "Secret" and name not in rendered and is_optional == optional:
                 missing.setdefault(name, set()).add(key)
         return missing
 
@@ -260,10 +272,13 @@ class Stack:
         ]
 
     def variable_faults(self, application: Application) -> list[str]:
-        supplied = {variable["name"] for variable in self.spec.get("variables", [])}
-        return [f"{name} is required and not supplied" for name in sorted(application.required - supplied)] + [
-            f"{name} does not exist" for name in sorted(supplied - application.variables)
-        ]
+        sources = {variable["name"]: variable.get("valueFrom", {}) for variable in self.spec.get("variables", [])}
+        supplied = set(sources)
+        from_secrets = {name for name, source in sources.items() if "secretKeyRef" in source}
+        faults = [f"{name} is required and not supplied" for name in sorted(application.required - supplied)]
+        faults += [f"{name} does not exist" for name in sorted(supplied - application.variables)]
+        faults += [f"{name} is secret and comes from no Secret" for name in sorted(application.secret - from_secrets)]
+        return faults
 
     def store_faults(self, application: Application) -> list[str]:
         faults = []

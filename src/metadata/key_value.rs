@@ -6,6 +6,7 @@ use spin_sdk::key_value::{Error, Store};
 
 #[cfg(target_family = "wasm")]
 use super::ImageRepository;
+use super::Put;
 #[cfg(target_family = "wasm")]
 use crate::error::MetadataError;
 use crate::error::UnusableRecord;
@@ -22,6 +23,28 @@ impl ImageRepository for KeyValueRepository {
         let value = store.get(&key(id)).map_err(unavailable)?;
         Ok(value.map(|value| image(&value)).transpose()?)
     }
+
+    /// The interface has no compare-and-set: of two at once, the last one stays.
+    fn put(&self, id: ImageId, image: &Image) -> Result<Put, MetadataError> {
+        let (store, key) = (Store::open_default().map_err(unavailable)?, key(id));
+        let (before, record) = (store.get(&key).map_err(unavailable)?, Record::from(image));
+        let outcome = put(before.as_deref(), &record);
+        if outcome != Put::Conflict {
+            let value = serde_json::to_vec(&record)
+                .map_err(|error| MetadataError::Unavailable(error.to_string()))?;
+            store.set(&key, &value).map_err(unavailable)?;
+        }
+        Ok(outcome)
+    }
+
+    fn delete(&self, id: ImageId) -> Result<bool, MetadataError> {
+        let (store, key) = (Store::open_default().map_err(unavailable)?, key(id));
+        let is_there = store.get(&key).map_err(unavailable)?.is_some();
+        if is_there {
+            store.delete(&key).map_err(unavailable)?;
+        }
+        Ok(is_there)
+    }
 }
 
 /// The key of an image's record.
@@ -35,11 +58,30 @@ pub fn key(id: ImageId) -> String {
 /// # Errors
 /// [`UnusableRecord`] when the value is no record, or the record breaks a rule.
 pub fn image(value: &[u8]) -> Result<Image, UnusableRecord> {
-    let unusable = |error: serde_json::Error| UnusableRecord::Json(error.to_string());
-    // A record would be read from an array of its fields, too.
-    let object: Map<String, Value> = serde_json::from_slice(value).map_err(unusable)?;
-    let record: Record = serde_json::from_value(object.into()).map_err(unusable)?;
+    let record = record(value).map_err(|error| UnusableRecord::Json(error.to_string()))?;
     Image::try_from(record)
+}
+
+fn record(value: &[u8]) -> serde_json::Result<Record> {
+    // A record would be read from an array of its fields, too.
+    let object: Map<String, Value> = serde_json::from_slice(value)?;
+    serde_json::from_value(object.into())
+}
+
+/// What becomes of `record` where its key has this value before.
+#[must_use]
+pub fn put(before: Option<&[u8]>, new: &Record) -> Put {
+    let Some(before) = before else {
+        return Put::Created;
+    };
+    let moved = record(before).map(|before| Record {
+        storage_key: new.storage_key.clone(),
+        ..before
+    });
+    match moved {
+        Ok(moved) if moved == *new => Put::Kept,
+        _ => Put::Conflict,
+    }
 }
 
 #[cfg(target_family = "wasm")]
@@ -96,6 +138,48 @@ mod tests {
                 matches!(image(value), Err(UnusableRecord::Json(_))),
                 "{shown}"
             );
+        }
+    }
+
+    #[test]
+    fn a_record_is_new_or_the_same_but_for_its_storage_key_or_a_conflict() {
+        let new = Record {
+            storage_key: "new".into(),
+            mime_type: "image/png".into(),
+            hash: "a".into(),
+            size_bytes: 3,
+        };
+        let table: [(Option<&[u8]>, Put); 8] = [
+            (None, Put::Created),
+            (
+                Some(br#"{"storage_key":"new","mime_type":"image/png","hash":"a","size_bytes":3}"#),
+                Put::Kept,
+            ),
+            (
+                Some(br#"{"storage_key":"old","mime_type":"image/png","hash":"a","size_bytes":3}"#),
+                Put::Kept,
+            ),
+            (
+                Some(br#"{"storage_key":"","mime_type":"image/png","hash":"a","size_bytes":3}"#),
+                Put::Kept,
+            ),
+            (
+                Some(br#"{"storage_key":"new","mime_type":"image/gif","hash":"a","size_bytes":3}"#),
+                Put::Conflict,
+            ),
+            (
+                Some(br#"{"storage_key":"new","mime_type":"image/png","hash":"b","size_bytes":3}"#),
+                Put::Conflict,
+            ),
+            (
+                Some(br#"{"storage_key":"new","mime_type":"image/png","hash":"a","size_bytes":4}"#),
+                Put::Conflict,
+            ),
+            (Some(b"unreadable"), Put::Conflict),
+        ];
+
+        for (before, outcome) in table {
+            assert_eq!(put(before, &new), outcome, "{before:?}");
         }
     }
 

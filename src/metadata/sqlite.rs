@@ -1,28 +1,82 @@
 //! Records in Spin's SQLite (table `images`, see `migrations/`).
 
-use spin_sdk::sqlite::{Connection, Error, Value};
+use spin_sdk::sqlite::{Connection, Error, RowResult, Value};
 
-use super::ImageRepository;
+use super::{ImageRepository, Put};
 use crate::error::{MetadataError, UnusableRecord};
 use crate::image::{Image, ImageId, Record};
 
 const SELECT: &str = "SELECT storage_key, mime_type, hash, size_bytes FROM images WHERE id = ?";
+
+/// Returns a row where there was none before.
+const INSERT: &str = "INSERT INTO images (id, storage_key, mime_type, hash, size_bytes)
+    VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id";
+/// Returns a row where there is one of the same type, hash and size.
+const MOVE: &str = "UPDATE images SET storage_key = ?2
+    WHERE id = ?1 AND mime_type = ?3 AND hash = ?4 AND size_bytes = ?5 RETURNING id";
+const EXISTS: &str = "SELECT id FROM images WHERE id = ?";
+const DELETE: &str = "DELETE FROM images WHERE id = ? RETURNING id";
 
 /// The manifest's SQLite database `default`.
 pub struct SqliteRepository;
 
 impl ImageRepository for SqliteRepository {
     fn get_by_id(&self, id: ImageId) -> Result<Option<Image>, MetadataError> {
-        let connection = Connection::open_default().map_err(unavailable)?;
-        let rows = connection
-            .execute(SELECT, &[Value::Text(id.to_string())])
-            .map_err(unavailable)?
-            .rows;
-        let Some(row) = rows.into_iter().next() else {
-            return Ok(None);
-        };
-        Ok(Some(Image::try_from(record(row.values)?)?))
+        match Images::open()?.row(SELECT, &[Value::Text(id.to_string())])? {
+            Some(row) => Ok(Some(Image::try_from(record(row.values)?)?)),
+            None => Ok(None),
+        }
     }
+
+    /// Each statement is one transaction, so that of two at once one is the first.
+    fn put(&self, id: ImageId, image: &Image) -> Result<Put, MetadataError> {
+        let images = Images::open()?;
+        let values = values(id, image);
+        loop {
+            if images.row(INSERT, &values)?.is_some() {
+                return Ok(Put::Created);
+            }
+            if images.row(MOVE, &values)?.is_some() {
+                return Ok(Put::Kept);
+            }
+            // Else it was deleted in between, and can be inserted after all.
+            if images.row(EXISTS, &values[..1])?.is_some() {
+                return Ok(Put::Conflict);
+            }
+        }
+    }
+
+    fn delete(&self, id: ImageId) -> Result<bool, MetadataError> {
+        let row = Images::open()?.row(DELETE, &[Value::Text(id.to_string())])?;
+        Ok(row.is_some())
+    }
+}
+
+/// The open database.
+struct Images(Connection);
+
+impl Images {
+    fn open() -> Result<Self, MetadataError> {
+        Connection::open_default().map(Self).map_err(unavailable)
+    }
+
+    /// The first row that a statement returns.
+    fn row(&self, statement: &str, values: &[Value]) -> Result<Option<RowResult>, MetadataError> {
+        let result = self.0.execute(statement, values).map_err(unavailable)?;
+        Ok(result.rows.into_iter().next())
+    }
+}
+
+/// In the order of the table's columns.
+fn values(id: ImageId, image: &Image) -> [Value; 5] {
+    let record = Record::from(image);
+    [
+        Value::Text(id.to_string()),
+        Value::Text(record.storage_key),
+        Value::Text(record.mime_type),
+        Value::Text(record.hash),
+        Value::Integer(record.size_bytes),
+    ]
 }
 
 /// The columns of [`SELECT`], in its order.

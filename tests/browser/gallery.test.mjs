@@ -222,8 +222,7 @@ test("a hostile SVG that is opened on its own runs nothing and loads nothing", (
   try {
     const file = join(folder, "hostile.svg");
     await writeFile(file, hostileSvg(canary.origin));
-    const options = ["--storage", told("STORAGE"), "--data", told("DATA")];
-    const said = execFileSync(told("XTASK"), ["import", ...options, file], { encoding: "utf8" });
+    const said = execFileSync(told("XTASK"), ["import", "--data", told("DATA"), file], { encoding: "utf8" });
     const [id] = said.match(/[0-9a-f]{8}-[0-9a-f-]{27}/);
     const ran = () => page.locator("svg").first().getAttribute("data-ran");
 

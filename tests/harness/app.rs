@@ -89,7 +89,7 @@ impl Launch {
 
     /// With this value of a variable.
     pub fn variable(mut self, name: &str, value: &str) -> Self {
-        if matches!(name, "s3_region" | "s3_session_token") {
+        if matches!(name, "s3_region" | "s3_session_token" | "records_token") {
             self.secrets.add([value]);
         }
         self.variables.insert(name.into(), value.into());
@@ -242,6 +242,11 @@ impl App {
         &self.address
     }
 
+    /// `http://host:port`
+    pub fn origin(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     /// The operating system's number of the process.
     pub fn process_id(&self) -> u32 {
         self.process.id()
@@ -255,6 +260,14 @@ impl App {
     /// The key-value store, where records are in there.
     pub fn key_value(&self) -> KeyValue<'_> {
         KeyValue::open(self.state.path(), self.redis.as_ref())
+    }
+
+    /// All records, by the ids of their images.
+    pub fn records(&self) -> BTreeMap<String, serde_json::Value> {
+        match self.store {
+            MetadataStore::Sqlite => self.database().records(),
+            MetadataStore::KeyValue => self.key_value().records(),
+        }
     }
 
     /// Writes an image's record.
@@ -283,7 +296,21 @@ impl App {
 
     /// One request with these header fields. No answer may show a secret.
     pub fn request_with(&self, method: &str, path: &str, fields: &[(&str, &str)]) -> Response {
-        let response = self.try_request(method, path, fields).unwrap();
+        let response = self.try_request(method, path, fields, ()).unwrap();
+        self.secrets.assert_absent_from(&response);
+        response
+    }
+
+    /// One request with these header fields and this content. No answer may show a secret.
+    #[track_caller]
+    pub fn send(
+        &self,
+        method: &str,
+        path: &str,
+        fields: &[(&str, &str)],
+        content: &[u8],
+    ) -> Response {
+        let response = self.try_request(method, path, fields, content).unwrap();
         self.secrets.assert_absent_from(&response);
         response
     }
@@ -292,7 +319,7 @@ impl App {
     /// connection ends before the head has left the host.
     #[track_caller]
     pub fn get_broken(&self, path: &str) -> Vec<u8> {
-        let Ok(response) = self.try_request("GET", path, &[]) else {
+        let Ok(response) = self.try_request("GET", path, &[], ()) else {
             return Vec::new();
         };
         self.secrets.assert_absent_from(&response);
@@ -307,12 +334,13 @@ impl App {
         method: &str,
         path: &str,
         fields: &[(&str, &str)],
+        content: impl ureq::AsSendBody,
     ) -> Result<Response, ureq::Error> {
         let mut request = http::Request::builder().method(method).uri(self.url(path));
         for (name, value) in fields {
             request = request.header(*name, *value);
         }
-        response::send(request.body(()).unwrap())
+        response::send(request.body(content).unwrap())
     }
 
     /// `GET` of a path whose body is read bit by bit.

@@ -1,8 +1,10 @@
 //! The metadata database, as an importer sees it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use rusqlite::{Connection, ToSql};
+use serde_json::Value;
 
 use super::images::TestImage;
 use super::root;
@@ -29,6 +31,20 @@ impl Database {
     /// Any statements.
     pub fn run(&self, sql: &str) {
         self.0.execute_batch(sql).unwrap();
+    }
+
+    /// All records, by the ids of their images.
+    pub fn records(&self) -> BTreeMap<String, Value> {
+        let query = "SELECT id, json_object('storage_key', storage_key, 'mime_type', mime_type,
+            'hash', hash, 'size_bytes', size_bytes) FROM images";
+        let mut statement = self.0.prepare(query).unwrap();
+        let rows = statement.query_map([], |row| <(String, String)>::try_from(row));
+        rows.unwrap()
+            .map(|row| {
+                let (id, record) = row.unwrap();
+                (id, serde_json::from_str(&record).unwrap())
+            })
+            .collect()
     }
 
     /// The record of an image.

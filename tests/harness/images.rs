@@ -44,10 +44,40 @@ impl TestImage {
         format!("/api/v1/images/{}/file", self.id.as_hyphenated())
     }
 
+    /// Where the app takes its record.
+    pub fn record_path(&self) -> String {
+        format!("/api/v1/images/{}", self.id.as_hyphenated())
+    }
+
+    /// Its record, as the app takes it.
+    pub fn record(&self) -> serde_json::Value {
+        serde_json::json!({
+            "storage_key": self.key,
+            "mime_type": self.mime_type,
+            "hash": self.hash(),
+            "size_bytes": self.bytes.len(),
+        })
+    }
+
     /// SHA-256 in hex.
     pub fn hash(&self) -> String {
         hex(&Sha256::digest(&self.bytes))
     }
+}
+
+/// An image of this length and no other's bytes: one pixel, and what no decoder looks at.
+pub fn gif(name: &str, length: usize) -> Vec<u8> {
+    let mut bytes = b"GIF89a\x01\0\x01\0\x80\0\0\xff\xff\xff\0\0\0\
+        \x2c\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0\x3b"
+        .to_vec();
+    assert!(length >= bytes.len(), "too short for a pixel");
+    let mut block = Sha256::digest(name);
+    while bytes.len() < length {
+        bytes.extend_from_slice(&block);
+        block = Sha256::digest(block);
+    }
+    bytes.truncate(length);
+    bytes
 }
 
 /// Two digits a byte.

@@ -1,8 +1,10 @@
 //! The key-value store, as an importer sees it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use rusqlite::Connection;
+use serde_json::Value;
 
 use super::images::TestImage;
 use super::redis::Redis;
@@ -45,12 +47,31 @@ impl<'a> KeyValue<'a> {
 
     /// The record of an image.
     pub fn insert(&self, image: &TestImage) {
-        let record = serde_json::json!({
-            "storage_key": image.key,
-            "mime_type": image.mime_type,
-            "hash": image.hash(),
-            "size_bytes": image.bytes.len(),
-        });
-        self.set(image, record.to_string().as_bytes());
+        self.set(image, image.record().to_string().as_bytes());
+    }
+
+    /// All records, by the ids of their images.
+    pub fn records(&self) -> BTreeMap<String, Value> {
+        let pairs: Vec<(String, Vec<u8>)> = match self {
+            Self::File(connection) => {
+                let query = "SELECT key, value FROM spin_key_value WHERE store = 'default'";
+                let mut statement = connection.prepare(query).unwrap();
+                let rows = statement.query_map([], |row| row.try_into()).unwrap();
+                rows.collect::<Result<_, _>>().unwrap()
+            }
+            Self::Redis(redis) => {
+                let keys = redis.keys();
+                keys.into_iter()
+                    .map(|key| (key.clone(), redis.get(&key)))
+                    .collect()
+            }
+        };
+        pairs
+            .iter()
+            .filter_map(|(key, value)| {
+                let id = key.strip_prefix("image:")?.to_owned();
+                Some((id, serde_json::from_slice(value).unwrap()))
+            })
+            .collect()
     }
 }

@@ -65,6 +65,14 @@ pub fn xtask() -> std::path::PathBuf {
     )
 }
 
+/// The program that brings images in: `IMAGE_PROXY_IMPORT`, or what `cargo xtask build` makes.
+pub fn importer() -> std::path::PathBuf {
+    std::env::var_os("IMAGE_PROXY_IMPORT").map_or_else(
+        || root().join("target/release/image-proxy-import"),
+        std::path::PathBuf::from,
+    )
+}
+
 /// Whether there is such a program.
 pub fn is_installed(program: &str) -> bool {
     std::process::Command::new(program)

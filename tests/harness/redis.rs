@@ -39,15 +39,32 @@ impl Redis {
 
     /// Sets a key.
     pub fn set(&self, key: &str, value: &[u8]) {
+        assert_eq!(self.ask(&["-x", "SET", key], value), b"OK\n");
+    }
+
+    /// All keys.
+    pub fn keys(&self) -> Vec<String> {
+        let said = String::from_utf8(self.ask(&["KEYS", "*"], b"")).unwrap();
+        said.lines().map(str::to_owned).collect()
+    }
+
+    /// The value of a key.
+    pub fn get(&self, key: &str) -> Vec<u8> {
+        self.ask(&["GET", key], b"")
+    }
+
+    fn ask(&self, command: &[&str], value: &[u8]) -> Vec<u8> {
         let mut client = Command::new("redis-cli")
-            .args(["-p", &self.port.to_string(), "-x", "SET", key])
+            .args(["-p", &self.port.to_string()])
+            .args(command)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
         client.stdin.take().unwrap().write_all(value).unwrap();
         let output = client.wait_with_output().unwrap();
-        assert_eq!(output.stdout, b"OK\n", "redis-cli: {}", output.status);
+        assert!(output.status.success(), "redis-cli: {}", output.status);
+        output.stdout
     }
 }
 

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 pub struct Vault {
     address: SocketAddr,
     values: Arc<Mutex<BTreeMap<String, String>>>,
+    asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl Vault {
@@ -18,12 +19,13 @@ impl Vault {
         let vault = Self {
             address: listener.local_addr().unwrap(),
             values: Arc::default(),
+            asked: Arc::default(),
         };
-        let values = Arc::clone(&vault.values);
+        let (values, asked) = (Arc::clone(&vault.values), Arc::clone(&vault.asked));
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 // A client that hangs up has what it wanted.
-                let _ = answer(&stream, &values);
+                let _ = answer(&stream, &values, &asked);
             }
         });
         vault
@@ -37,6 +39,11 @@ impl Vault {
             .insert(name.into(), value.into());
     }
 
+    /// The variables that were asked for, each as often as it was.
+    pub fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+
     /// The table of a runtime configuration that names it.
     pub fn provider(&self) -> String {
         format!(
@@ -47,13 +54,18 @@ impl Vault {
 }
 
 /// One request: `GET /v1/secret/data/NAME`.
-fn answer(mut stream: &TcpStream, values: &Mutex<BTreeMap<String, String>>) -> std::io::Result<()> {
+fn answer(
+    mut stream: &TcpStream,
+    values: &Mutex<BTreeMap<String, String>>,
+    asked: &Mutex<Vec<String>>,
+) -> std::io::Result<()> {
     let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
     let request = lines.next().unwrap_or_default();
     lines.take_while(|line| !line.is_empty()).for_each(drop);
     let path = request.split(' ').nth(1).unwrap_or_default();
     let path = path.trim_end_matches('?');
     let name = path.strip_prefix("/v1/secret/data/").unwrap_or_default();
+    asked.lock().unwrap().push(name.to_owned());
     let value = values.lock().unwrap().get(name).cloned();
     let (status, body) = match value {
         Some(value) => ("200 OK", found(&value)),

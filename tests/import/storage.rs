@@ -1,13 +1,18 @@
 //! Storage whose folder a test looks into, and a way to it on which an upload gets stuck.
 
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 
 use image_proxy_embedded_storage::{Credentials, EmbeddedStorage, SeenRequest};
+use rusty_s3::{Bucket, S3Action, UrlStyle};
 use tempfile::TempDir;
 
 use crate::harness::relay::pass;
+use crate::harness::response::exchange;
 use crate::harness::storage::{ANY_PORT, RUNTIME};
 use crate::harness::wait_for;
 
@@ -58,9 +63,29 @@ impl Storage {
         self.virtual_hosted.endpoint()
     }
 
+    /// The file of an object.
+    pub fn path(&self, key: &str) -> PathBuf {
+        self.folder.path().join(Self::BUCKET).join(key)
+    }
+
     /// The bytes of an object.
     pub fn get(&self, key: &str) -> Option<Vec<u8>> {
-        std::fs::read(self.folder.path().join(Self::BUCKET).join(key)).ok()
+        std::fs::read(self.path(key)).ok()
+    }
+
+    /// Puts an object there.
+    pub fn put(&self, key: &str, bytes: &[u8]) {
+        let endpoint = self.endpoint().parse().unwrap();
+        let bucket = Bucket::new(endpoint, UrlStyle::Path, Self::BUCKET, "us-east-1").unwrap();
+        let Credentials {
+            access_key_id,
+            secret_access_key,
+        } = Self::credentials();
+        let credentials = rusty_s3::Credentials::new(access_key_id, secret_access_key);
+        let url = bucket.put_object(Some(&credentials), key);
+        let url = url.sign(std::time::Duration::from_mins(1)).to_string();
+        let request = http::Request::put(url).body(bytes).unwrap();
+        assert!(exchange(request).unwrap().status.is_success(), "{key}");
     }
 
     /// The files in which anything of an object may be, finished or not.
@@ -92,6 +117,7 @@ impl Storage {
 pub struct Bottleneck {
     endpoint: String,
     stuck: Receiver<()>,
+    released: Arc<AtomicBool>,
 }
 
 impl Bottleneck {
@@ -100,17 +126,23 @@ impl Bottleneck {
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let upstream = storage.endpoint().replace("http://", "");
         let (sender, stuck) = mpsc::channel();
+        let released = Arc::new(AtomicBool::new(false));
+        let shared = Arc::clone(&released);
         std::thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
                 let server = TcpStream::connect(&upstream).unwrap();
                 let (to_client, from_server) =
                     (client.try_clone().unwrap(), server.try_clone().unwrap());
-                let sender = sender.clone();
-                std::thread::spawn(move || pass(client, server, until_stuck(&sender)));
+                let (sender, released) = (sender.clone(), Arc::clone(&shared));
+                std::thread::spawn(move || pass(client, server, until_stuck(sender, released)));
                 std::thread::spawn(move || pass(from_server, to_client, |_| true));
             }
         });
-        Self { endpoint, stuck }
+        Self {
+            endpoint,
+            stuck,
+            released,
+        }
     }
 
     pub fn endpoint(&self) -> &str {
@@ -120,10 +152,21 @@ impl Bottleneck {
     pub fn wait_until_stuck(&self) {
         wait_for("the second part", || self.stuck.try_recv().ok());
     }
+
+    /// Lets pass what is stuck, and all that comes after it.
+    pub fn release(&self) {
+        self.released.store(true, Ordering::SeqCst);
+    }
 }
 
-/// Nothing passes from the second part of an upload on, and no answer to it ever comes back.
-fn until_stuck(stuck: &Sender<()>) -> impl FnMut(&[u8]) -> bool {
+impl Drop for Bottleneck {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
+/// Holds the bytes from the second part of an upload on, for as long as nobody releases them.
+fn until_stuck(stuck: Sender<()>, released: Arc<AtomicBool>) -> impl FnMut(&[u8]) -> bool {
     let second_part = b"partNumber=2&";
     let mut is_stuck = false;
     move |bytes| {
@@ -131,7 +174,77 @@ fn until_stuck(stuck: &Sender<()>) -> impl FnMut(&[u8]) -> bool {
         if !is_stuck && places.any(|place| place == second_part) {
             is_stuck = true;
             let _ = stuck.send(());
+            while !released.load(Ordering::SeqCst) {
+                std::thread::park_timeout(std::time::Duration::from_millis(5));
+            }
         }
-        !is_stuck
+        true
     }
+}
+
+/// Which objects a key may not look at.
+#[derive(Debug, Clone, Copy)]
+pub enum What {
+    /// Those that are not there, as without `s3:ListBucket`.
+    Missing,
+    /// All, as without `s3:GetObject`, too.
+    All,
+}
+
+/// A way to storage on which `HEAD` is forbidden.
+pub struct Hiding {
+    endpoint: String,
+}
+
+impl Hiding {
+    pub fn before(storage: &Storage, hidden: What) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let upstream = storage.endpoint().replace("http://", "");
+        std::thread::spawn(move || {
+            for client in listener.incoming().map_while(Result::ok) {
+                let server = TcpStream::connect(&upstream).unwrap();
+                let is_head = Arc::new(AtomicBool::new(false));
+                let (to_client, from_server) =
+                    (client.try_clone().unwrap(), server.try_clone().unwrap());
+                let seen = Arc::clone(&is_head);
+                std::thread::spawn(move || {
+                    pass(client, server, |bytes| {
+                        seen.store(bytes.starts_with(b"HEAD "), Ordering::SeqCst);
+                        true
+                    });
+                });
+                std::thread::spawn(move || {
+                    let forbidden = |bytes: &[u8]| {
+                        let is_missing = bytes.starts_with(b"HTTP/1.1 404 Not Found\r\n");
+                        is_head.load(Ordering::SeqCst)
+                            && (is_missing || matches!(hidden, What::All))
+                    };
+                    answer(from_server, to_client, forbidden);
+                });
+            }
+        });
+        Self { endpoint }
+    }
+
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+}
+
+/// Passes answers on, but for the status of those that are `forbidden`.
+fn answer(mut from: TcpStream, mut to: TcpStream, forbidden: impl Fn(&[u8]) -> bool) {
+    let mut buffer = vec![0; 64 << 10];
+    while let Ok(count @ 1..) = from.read(&mut buffer) {
+        let bytes = &buffer[..count];
+        let rest = bytes.windows(2).position(|two| two == b"\r\n");
+        let passed = match rest {
+            Some(end) if forbidden(bytes) => [b"HTTP/1.1 403 Forbidden", &bytes[end..]].concat(),
+            _ => bytes.to_vec(),
+        };
+        if to.write_all(&passed).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(std::net::Shutdown::Both);
 }

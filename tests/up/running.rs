@@ -30,7 +30,7 @@ pub struct Up {
     pub gallery: Option<String>,
     stdout: JoinHandle<()>,
     /// Ends with the last process that holds it open.
-    stderr: JoinHandle<String>,
+    stderr: Option<JoinHandle<String>>,
 }
 
 impl Up {
@@ -73,7 +73,7 @@ impl Up {
             gallery: before.iter().find_map(|line| gallery_in(line)),
             // Read all the while, so that it never waits for its reader.
             stdout: std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop)),
-            stderr,
+            stderr: Some(stderr),
         }
     }
 
@@ -105,13 +105,19 @@ impl Up {
 
     /// Stops it as Ctrl-C does. Returns once every process that it started is gone too: each of them
     /// holds its standard error open.
-    pub fn interrupt(mut self) -> ExitStatus {
+    pub fn interrupt(self) -> ExitStatus {
+        self.interrupt_and_read().0
+    }
+
+    /// As `interrupt`, and tells what it has said on standard error.
+    pub fn interrupt_and_read(mut self) -> (ExitStatus, String) {
         signal(self.process.id(), "INT");
         let status = wait_for("the end of up", || self.process.try_wait().unwrap());
+        let stderr = self.stderr.take().unwrap();
         wait_for("the end of its processes", || {
-            (self.stdout.is_finished() && self.stderr.is_finished()).then_some(())
+            (self.stdout.is_finished() && stderr.is_finished()).then_some(())
         });
-        status
+        (status, stderr.join().unwrap())
     }
 }
 

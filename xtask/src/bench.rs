@@ -134,7 +134,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let hosts = args.hosts()?;
     let oha = Oha::ensure()?;
     build::component()?;
-    build::host()?;
+    build::tools()?;
     let mut report = Report {
         component_bytes: fs::metadata(project::component())?.len(),
         ..Report::default()

@@ -1,4 +1,4 @@
-//! `cargo xtask build`: the component and the host that runs it.
+//! `cargo xtask build`: the component, the host that runs it and the program that brings images in.
 
 use std::process::{Command, ExitCode};
 
@@ -8,7 +8,7 @@ use crate::cargo::cargo;
 use crate::wasm_target::{self, Toolchain};
 use crate::{process, project};
 
-/// Build the component (.wasm) and the host that runs it
+/// Build the component (.wasm), the host that runs it and the importer
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Makes sure of the wasm32-wasip2 target first: by rustup, or on Debian by its own packages.")]
@@ -17,7 +17,7 @@ pub struct Args {}
 /// Builds both and says where the component is.
 pub fn run(_args: &Args) -> anyhow::Result<ExitCode> {
     component()?;
-    host()?;
+    tools()?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -32,9 +32,9 @@ pub fn component() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Builds the host.
-pub fn host() -> anyhow::Result<()> {
-    process::run(&mut host_command())
+/// Builds the host and the importer.
+pub fn tools() -> anyhow::Result<()> {
+    process::run(&mut tools_command())
 }
 
 /// The command that builds the component.
@@ -55,11 +55,11 @@ fn wasm_command(toolchain: Toolchain, package: &str) -> Command {
     cargo
 }
 
-/// The command that builds the host.
+/// The command that builds the host and the importer.
 ///
 /// It selects the whole workspace, as those of `cargo xtask test` do: the selection decides the features
 /// that dependencies are compiled with, and another one would compile the WebAssembly runtime twice.
-pub fn host_command() -> Command {
+pub fn tools_command() -> Command {
     let mut cargo = cargo();
     cargo
         .args(["build", "--release", "--workspace", "--bins"])

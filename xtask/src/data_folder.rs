@@ -34,6 +34,11 @@ impl DataFolder {
         self.state().join("gallery.json")
     }
 
+    /// What a running application says of itself.
+    pub fn running(&self) -> PathBuf {
+        self.0.join(".image-proxy/up.json")
+    }
+
     /// Where sample images are drawn.
     pub fn sample_images(&self) -> PathBuf {
         self.0.join("examples/images")

@@ -1,4 +1,4 @@
-//! What tells one application on this machine from another; the same for `up` and `import`.
+//! What tells one application on this machine from another.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -22,6 +22,7 @@ mod metadata_store;
 mod process;
 mod project;
 mod python;
+mod running;
 mod sample_images;
 mod settings;
 mod signals;

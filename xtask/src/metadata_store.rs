@@ -31,54 +31,19 @@ impl MetadataStore {
     }
 }
 
-/// What a store is kept in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Database {
-    /// A file of `SQLite`.
-    File(PathBuf),
-    /// A database of a libSQL server.
-    LibSql {
-        /// `http`, `https` or `libsql`.
-        url: String,
-        /// What the server knows us by.
-        token: Option<String>,
-    },
-}
-
-impl Database {
-    /// What `argument` means: a URL, or else a file.
-    pub fn named(argument: &str, token: Option<&str>) -> Self {
-        let is_url = ["http://", "https://", "libsql://"]
-            .iter()
-            .any(|scheme| argument.starts_with(scheme));
-        if is_url {
-            Self::LibSql {
-                url: argument.to_owned(),
-                token: token.map(str::to_owned),
-            }
-        } else {
-            Self::File(argument.into())
-        }
-    }
-}
-
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 mod tests {
+    use clap::ValueEnum as _;
+
     use super::*;
 
     #[test]
-    fn a_database_is_a_file_unless_it_is_a_url() {
-        for (argument, is_file) in [
-            ("images.db", true),
-            ("/var/lib/image-proxy/images.db", true),
-            ("http.db", true),
-            ("http://127.0.0.1:8080", false),
-            ("https://db.example", false),
-            ("libsql://db.example", false),
-        ] {
-            let database = Database::named(argument, None);
+    fn a_store_goes_by_the_same_name_on_the_command_line_and_in_the_application() {
+        for store in MetadataStore::value_variants() {
+            let on_the_command_line = store.to_possible_value().unwrap();
 
-            assert_eq!(matches!(database, Database::File(_)), is_file, "{argument}");
+            assert_eq!(on_the_command_line.get_name(), store.name());
         }
     }
 }

@@ -18,6 +18,11 @@ pub fn host() -> PathBuf {
     root().join("target/release/image-proxy-host")
 }
 
+/// The program that brings images in.
+pub fn importer() -> PathBuf {
+    root().join("target/release/image-proxy-import")
+}
+
 /// The application manifest.
 pub fn manifest() -> PathBuf {
     root().join("spin.toml")
@@ -33,9 +38,9 @@ pub fn gallery() -> PathBuf {
     root().join("examples/gallery")
 }
 
-/// The SQL files that make the metadata table.
-pub fn migrations() -> PathBuf {
-    root().join("migrations")
+/// The SQL file that makes the table of records.
+pub fn migration() -> PathBuf {
+    root().join("migrations/0001_images.sql")
 }
 
 /// `path` as a reader of the terminal would write it: relative to the checkout, where it lies within.

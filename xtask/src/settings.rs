@@ -24,8 +24,6 @@ pub struct Storage {
     pub access_key_id: String,
     /// Secret access key.
     pub secret_access_key: String,
-    /// Set with temporary credentials.
-    pub session_token: Option<String>,
     /// Whether the endpoint's host names the bucket already.
     pub virtual_hosted: bool,
     /// The file, or the options, that these settings came from, for messages.
@@ -84,7 +82,6 @@ impl Storage {
             bucket: required("s3_bucket")?,
             access_key_id: required("s3_access_key_id")?,
             secret_access_key: required("s3_secret_access_key")?,
-            session_token: optional("s3_session_token"),
             virtual_hosted,
             file: file.to_owned(),
         })

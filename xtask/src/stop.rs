@@ -15,11 +15,6 @@ pub const INTERRUPTED: u8 = 130;
 pub struct Stop(watch::Receiver<bool>);
 
 impl Stop {
-    /// What nobody can ask for.
-    pub fn never() -> Self {
-        Self(watch::channel(false).1)
-    }
-
     /// At the first Ctrl-C, `kill` or closed terminal; a second one ends the program at once. To be
     /// called within a runtime that lives as long as the command.
     ///
@@ -42,13 +37,5 @@ impl Stop {
     /// Whether it has been asked for.
     pub fn is_requested(&self) -> bool {
         *self.0.borrow()
-    }
-
-    /// Ends once it is asked for.
-    pub async fn requested(&mut self) {
-        if self.0.wait_for(|requested| *requested).await.is_err() {
-            // Nobody is left who could ask.
-            std::future::pending::<()>().await;
-        }
     }
 }

@@ -166,7 +166,6 @@ impl Endpoint {
             bucket: name.to_owned(),
             access_key_id: self.access_key_id.clone(),
             secret_access_key: self.secret_access_key.clone(),
-            session_token: None,
             virtual_hosted: false,
             file: self.name.into(),
         }

@@ -1,7 +1,9 @@
 //! `cargo xtask up`: from a fresh clone to pictures in the browser.
 
+mod bucket;
 mod gallery;
 mod host;
+mod samples;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -12,20 +14,22 @@ use image_proxy_embedded_storage::{Credentials, EmbeddedStorage};
 
 use crate::data_folder::DataFolder;
 use crate::host::Kind;
-use crate::import::{self, Bucket, Imported};
 use crate::local::Options;
 use crate::metadata_store::MetadataStore;
+use crate::running::Running;
 use crate::settings::Storage;
 use crate::signals::StopSignals;
 use crate::{build, project, sample_images};
 use gallery::{Gallery, Site};
 use host::{Host, Launch};
+use samples::Sample;
+use uuid::Uuid;
 
 /// Build everything, start storage, the application and a gallery, and print where they are
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Runs until Ctrl-C. At the first run it draws six images into examples/images; every run imports
-all images in there, so put yours beside them. Objects are kept in .image-proxy/storage, records
+all images in there, so put yours beside them, or use `cargo xtask import` while it runs. Objects are kept in .image-proxy/storage, records
 in .spin/sqlite_db.db or, with --metadata key-value, .spin/sqlite_key_value.db. The gallery is
 a page of another origin, examples/gallery: edit it and reload.
 
@@ -88,9 +92,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
 
     build::component()?;
-    if args.host == Kind::Embedded {
-        build::host()?;
-    }
+    build::tools()?;
     if args.fresh {
         forget(&data.state())?;
         forget(&data.objects())?;
@@ -113,23 +115,30 @@ async fn serve(
 
     let storage = start_storage(&settings, address, &data.objects()).await?;
     // Its port may have been anybody's choice until now.
-    let endpoint = storage.endpoint();
-    let metadata = args.local.metadata;
-    let images = import_samples(&settings.at(&endpoint), metadata, data)?;
-    import::gallery::add(&data.gallery(), &images)?;
+    let settings = settings.at(&storage.endpoint());
+    tokio::task::spawn_blocking({
+        let settings = settings.clone();
+        move || bucket::create(&settings)
+    })
+    .await??;
     // It listens before the application starts, which has to know its origin.
     let gallery = match args.gallery() {
         Some(address) => Some(Gallery::listen(address).await?),
         None => None,
     };
-    let mut host = start_host(args, program, data, &endpoint, gallery.as_ref())?;
+    let token = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
+    let mut host = start_host(args, program, data, &settings, &token, gallery.as_ref())?;
     let places = format!(
-        "Objects are in storage at {endpoint}, records in {}.",
-        project::shown(&metadata.file(data))
+        "Objects are in storage at {}, records in {}.",
+        settings.endpoint,
+        project::shown(&args.local.metadata.file(data))
     );
     let shown = async {
         let api = host.wait_until_healthy().await?;
-        print(&api, gallery.as_ref(), &images, &places);
+        let running = Running::on(&settings, api.clone(), token);
+        running.write(data)?;
+        let samples = samples::import(&running, data).await?;
+        print(gallery.as_ref(), &samples, &places);
         let site = Site {
             page: project::gallery(),
             pictures: data.gallery(),
@@ -145,6 +154,7 @@ async fn serve(
         () = signals.next() => Ok(()),
     };
     println!("stopping");
+    Running::forget(data);
     host.stop().await?;
     storage.stop().await;
     outcome.map(|()| ExitCode::SUCCESS)
@@ -168,55 +178,38 @@ fn start_host(
     args: &Args,
     program: &Path,
     data: &DataFolder,
-    endpoint: &str,
+    storage: &Storage,
+    token: &str,
     gallery: Option<&Gallery>,
 ) -> anyhow::Result<Host> {
+    let metadata = args.local.metadata;
     let mut variables = vec![
-        ("s3_endpoint", endpoint),
-        ("metadata_store", args.local.metadata.name()),
+        ("s3_endpoint", storage.endpoint.as_str()),
+        ("metadata_store", metadata.name()),
     ];
     variables.extend(gallery.map(|gallery| ("cors_allowed_origins", gallery.origin())));
     Host::start(&Launch {
         program,
         listen: args.listen,
         state: &data.state(),
+        has_table: metadata == MetadataStore::Sqlite,
         variables: &variables,
+        records_token: token,
     })
 }
 
-// Blocks this thread, while storage answers on the runtime's others.
-fn import_samples(
-    settings: &Storage,
-    metadata: MetadataStore,
-    data: &DataFolder,
-) -> anyhow::Result<Vec<Imported>> {
-    let bucket = Bucket::open(settings)?;
-    bucket.create()?;
-    let records = metadata.open(data)?;
-    let mut images = Vec::new();
-    import::import(
-        &[data.sample_images()],
-        &bucket,
-        records.as_ref(),
-        |image| {
-            images.push(image.clone());
-        },
-    )?;
-    Ok(images)
-}
-
-fn print(api: &str, gallery: Option<&Gallery>, images: &[Imported], places: &str) {
+fn print(gallery: Option<&Gallery>, samples: &[Sample], places: &str) {
     if let Some(gallery) = gallery {
         println!("\nThe gallery: {}", gallery.origin());
     }
-    println!("\n{} images, ready to click:\n", images.len());
-    for image in images {
+    println!("\n{} images, ready to click:\n", samples.len());
+    for sample in samples {
         println!(
-            "  {api}/api/v1/images/{}/file   {} ({}, {} kB)",
-            image.id,
-            project::shown(&image.file),
-            image.mime_type,
-            image.size_bytes.div_ceil(1000),
+            "  {}   {} ({}, {} kB)",
+            sample.url,
+            project::shown(&sample.path),
+            sample.mime_type,
+            sample.size_bytes.div_ceil(1000),
         );
     }
     println!("\n{places}\nCtrl-C stops everything.");

@@ -1,4 +1,4 @@
-//! `fermyon:spin/key-value`: a component reads the stores that the manifest grants to it.
+//! `fermyon:spin/key-value`: a component reads and writes the stores that the manifest grants to it.
 
 use std::{path::Path, str::FromStr};
 
@@ -93,6 +93,14 @@ fn get(connection: &Connection, key: &str) -> rusqlite::Result<Option<Vec<u8>>> 
         .optional()
 }
 
+fn delete(connection: &Connection, key: &str) -> rusqlite::Result<()> {
+    connection.execute(
+        "DELETE FROM spin_key_value WHERE store = ? AND key = ?",
+        [DEFAULT, key],
+    )?;
+    Ok(())
+}
+
 fn set(connection: &Connection, key: &str, value: &[u8]) -> rusqlite::Result<()> {
     connection.execute(
         "INSERT OR REPLACE INTO spin_key_value VALUES (?, ?, ?)",
@@ -116,6 +124,18 @@ impl Instance {
     }
 }
 
+impl Instance {
+    /// On a thread that may wait for a lock.
+    async fn write(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<()> + Send + 'static,
+    ) -> Result<(), Error> {
+        let database = self.0.as_ref().ok_or(Error::AccessDenied)?;
+        let written = database.with_blocking(|_| Ok(None), work);
+        written.await.map_err(Error::Other)
+    }
+}
+
 impl Host for Instance {}
 
 impl HostStore for Instance {
@@ -134,6 +154,20 @@ impl HostStore for Instance {
             move |connection| get(connection, &key)
         });
         value.await.map_err(Error::Other)
+    }
+
+    async fn set(
+        &mut self,
+        _store: Resource<Database>,
+        key: String,
+        value: Vec<u8>,
+    ) -> Result<(), Error> {
+        self.write(move |connection| set(connection, &key, &value))
+            .await
+    }
+
+    async fn delete(&mut self, _store: Resource<Database>, key: String) -> Result<(), Error> {
+        self.write(move |connection| delete(connection, &key)).await
     }
 
     async fn drop(&mut self, _store: Resource<Database>) -> wasmtime::Result<()> {
@@ -168,6 +202,26 @@ mod tests {
         assert_eq!(get("a").await, Some(vec![0, 255]));
         assert_eq!(get("b").await, None);
         assert_eq!(get("A").await, None);
+    }
+
+    #[tokio::test]
+    async fn a_component_sets_and_deletes_keys_of_the_default_store() {
+        let mut instance = Instance(Some(database()));
+        let store = instance.open("default".to_owned()).await.unwrap();
+        let store = || Resource::new_borrow(store.rep());
+        for value in [b"old".as_slice(), b"new"] {
+            let (key, value) = ("a".to_owned(), value.to_vec());
+            HostStore::set(&mut instance, store(), key, value)
+                .await
+                .unwrap();
+        }
+        let value = instance.get(store(), "a".to_owned()).await.unwrap();
+        assert_eq!(value.as_deref(), Some(&b"new"[..]));
+
+        for _ in 0..2 {
+            instance.delete(store(), "a".to_owned()).await.unwrap();
+            assert_eq!(instance.get(store(), "a".to_owned()).await.unwrap(), None);
+        }
     }
 
     #[tokio::test]

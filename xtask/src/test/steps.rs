@@ -10,7 +10,7 @@ use super::programs::PythonPrograms;
 use crate::cargo::cargo;
 use crate::storage_server::Server;
 use crate::wasm_target::Toolchain;
-use crate::{build, spin_test};
+use crate::{build, project, spin_test};
 
 /// One step.
 pub struct Step {
@@ -70,6 +70,15 @@ const STORAGE_TESTS: [&str; 7] = [
 /// Those of them that need not see what the app asks of the server.
 const STORAGE_SERVERS: &str = "storage_servers::";
 
+/// Where the importer is installed for the tests of a complete run.
+const INSTALLED: &str = "target/installed";
+
+fn installed_importer() -> PathBuf {
+    project::root()
+        .join(INSTALLED)
+        .join("bin/image-proxy-import")
+}
+
 /// All steps; `filter` selects black-box tests, `environment` is what they run in.
 pub fn all(toolchain: Toolchain, filter: Option<&str>, environment: &Environment) -> Vec<Step> {
     let step = |heading, work| Step { heading, work };
@@ -96,9 +105,16 @@ pub fn all(toolchain: Toolchain, filter: Option<&str>, environment: &Environment
             "build of the tests that run beside it",
             Work::Run(build::test_component_command(toolchain)),
         ),
-        step("build of the host", Work::Run(build::host_command())),
+        step(
+            "build of the host and the importer",
+            Work::Run(build::tools_command()),
+        ),
         step("spin-test", Work::Run(spin_test::command(None))),
     ];
+    if environment.programs.is_some() {
+        let work = Work::Run(installation_of_the_importer());
+        steps.push(step("installation of the importer", work));
+    }
     for storage in &environment.storage {
         let (heading, work) = black_box_step(storage, filter, environment);
         steps.push(step(heading, work));
@@ -184,6 +200,15 @@ fn unit_tests() -> Command {
     cargo
 }
 
+/// As a user installs it, who builds nothing else: its dependencies are compiled with its features alone.
+fn installation_of_the_importer() -> Command {
+    let mut cargo = cargo();
+    cargo
+        .args(["install", "--locked", "--force", "--path", "tools/import"])
+        .args(["--root", INSTALLED]);
+    cargo
+}
+
 fn black_box_tests(names: &[&str], environment: &Environment) -> Command {
     let mut cargo = cargo();
     let host = if environment.is_spin {
@@ -203,6 +228,7 @@ fn black_box_tests(names: &[&str], environment: &Environment) -> Command {
     }
     if let Some(programs) = &environment.programs {
         cargo
+            .env("IMAGE_PROXY_IMPORT", installed_importer())
             .env("SCHEMATHESIS", &programs.schemathesis)
             .env("DEPLOY_PYTHON", &programs.python);
     }
@@ -353,6 +379,28 @@ mod tests {
 
         assert!(lint(Toolchain::Installed));
         assert!(!lint(Toolchain::Debian));
+    }
+
+    #[test]
+    fn a_complete_run_tests_the_importer_as_it_is_installed() {
+        let programs = PythonPrograms {
+            schemathesis: "schemathesis".into(),
+            python: "python3".into(),
+        };
+        for (programs, is_complete) in [(None, false), (Some(programs), true)] {
+            let environment = Environment {
+                programs,
+                ..embedded()
+            };
+            let steps = all(Toolchain::Installed, None, &environment);
+
+            let installation = command_of(&steps, "installation of the importer");
+            let tests = command_of(&steps, "black-box tests").map(shown);
+
+            assert_eq!(installation.is_some(), is_complete);
+            let is_told = tests.is_some_and(|tests| tests.contains("IMAGE_PROXY_IMPORT="));
+            assert_eq!(is_told, is_complete);
+        }
     }
 
     #[test]

@@ -26,8 +26,12 @@ pub struct Launch<'a> {
     pub listen: SocketAddr,
     /// Where its databases are.
     pub state: &'a Path,
+    /// Whether its records are rows of a table, which the migrations make.
+    pub has_table: bool,
     /// Values of its variables that go before those of the runtime configuration.
     pub variables: &'a [(&'a str, &'a str)],
+    /// What opens its records route.
+    pub records_token: &'a str,
 }
 
 impl Launch<'_> {
@@ -44,9 +48,17 @@ impl Launch<'_> {
             .arg(project::runtime_config())
             .arg("--state-dir")
             .arg(self.state);
+        if self.has_table {
+            let schema = project::migration();
+            command
+                .arg("--sqlite")
+                .arg(format!("@{}", schema.display()));
+        }
         for (name, value) in self.variables {
             command.arg("--variable").arg(format!("{name}={value}"));
         }
+        // Others on this machine see arguments.
+        command.env("SPIN_VARIABLE_RECORDS_TOKEN", self.records_token);
         command.current_dir(project::root());
         command
     }

@@ -1,0 +1,171 @@
+//! Images of pixels: each is decoded once before it is taken for one.
+
+use std::io::{BufRead, Seek, SeekFrom};
+
+use image::metadata::Orientation;
+use image::{ImageDecoder as _, ImageFormat, ImageReader, Limits};
+
+use super::dimensions::Dimensions;
+use super::memory::Turn;
+use super::unfit::Undecodable;
+use super::{ico, jpeg};
+
+/// More is not decoded. Decoders take some more while they work, that of progressive JPEG the most:
+/// two bytes for each byte of its pixels.
+const MAX_DECODED_BYTES: u64 = 1024 * 1024 * 1024;
+
+/// Decodes an image that claims to be of this format: of an animation its first frame, of an icon its
+/// largest picture.
+///
+/// # Errors
+/// It cannot be decoded.
+pub fn decode(
+    format: ImageFormat,
+    mut image: impl BufRead + Seek,
+) -> Result<Dimensions, Undecodable> {
+    // A decoder makes up what is missing at the end of a JPEG.
+    if format == ImageFormat::Jpeg && !jpeg::has_an_end(&mut image)? {
+        return Err(Undecodable::because("it is cut off"));
+    }
+    let png = match format {
+        ImageFormat::Ico => ico::largest_png(&mut image)?,
+        _ => None,
+    };
+    match png {
+        Some(start) => decode_from(start, ImageFormat::Png, image),
+        None => decode_from(0, format, image),
+    }
+}
+
+fn decode_from(
+    start: u64,
+    format: ImageFormat,
+    mut image: impl BufRead + Seek,
+) -> Result<Dimensions, Undecodable> {
+    // The decoder of JPEG reads the whole file before it says how large the image is.
+    let file_bytes = image.seek(SeekFrom::End(0))?;
+    let mut turn = Turn::to_take(file_bytes);
+    image.seek(SeekFrom::Start(start))?;
+    let mut reader = ImageReader::with_format(image, format);
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(MAX_DECODED_BYTES);
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder()?;
+
+    let decoded_bytes = decoder.total_bytes();
+    let capacity = usize::try_from(decoded_bytes).ok();
+    let Some(capacity) = capacity.filter(|_| decoded_bytes <= MAX_DECODED_BYTES) else {
+        return Err(Undecodable::because(format!(
+            "it would take {decoded_bytes} bytes of memory, more than the limit of {MAX_DECODED_BYTES}"
+        )));
+    };
+    turn.also_for(file_bytes.saturating_add(decoded_bytes));
+    let (width, height) = decoder.dimensions();
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    decoder.read_image(&mut vec![0; capacity])?;
+    Ok(Dimensions { width, height }.oriented(orientation))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use image::codecs::gif::GifEncoder;
+    use image::{Frame, GrayImage, RgbaImage};
+
+    use super::super::dimensions::tests::{HIGH, WIDE};
+    use super::super::tests::{drawn, drawn_as};
+    use super::*;
+
+    fn decoded(format: ImageFormat, bytes: &[u8]) -> Result<Dimensions, String> {
+        decode(format, Cursor::new(bytes)).map_err(|Undecodable(cause)| cause)
+    }
+
+    // An APP1 segment right after the start of a JPEG, with the one entry Orientation (0x0112).
+    fn turned(jpeg: &[u8], orientation: u8) -> Vec<u8> {
+        let mut exif = b"Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0".to_vec();
+        exif.extend([orientation, 0, 0, 0, 0, 0, 0]);
+        let length = u16::try_from(exif.len() + 2).unwrap().to_be_bytes();
+        [&jpeg[..2], b"\xff\xe1", &length, &exif, &jpeg[2..]].concat()
+    }
+
+    // An icon of one picture, which is this PNG.
+    fn icon(png: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(png.len()).unwrap().to_le_bytes();
+        let entry = [b"\x1e\x14\0\0\x01\0\x08\0", &length[..], b"\x16\0\0\0"].concat();
+        [b"\0\0\x01\0\x01\0", &entry[..], png].concat()
+    }
+
+    #[test]
+    fn a_photograph_that_browsers_turn_has_the_dimensions_that_it_is_shown_with() {
+        let jpeg = drawn(ImageFormat::Jpeg);
+        for (orientation, expected) in [(1, WIDE), (3, WIDE), (6, HIGH), (8, HIGH)] {
+            let dimensions = decoded(ImageFormat::Jpeg, &turned(&jpeg, orientation));
+
+            assert_eq!(dimensions, Ok(expected), "orientation {orientation}");
+        }
+    }
+
+    #[test]
+    fn an_icon_is_decoded_whatever_the_colours_of_its_png() {
+        for image in [GrayImage::new(30, 20).into(), RgbaImage::new(30, 20).into()] {
+            let png = drawn_as(&image, ImageFormat::Png);
+
+            assert_eq!(decoded(ImageFormat::Ico, &icon(&png)), Ok(WIDE));
+            assert!(decoded(ImageFormat::Ico, &icon(&png[..50])).is_err());
+        }
+    }
+
+    #[test]
+    fn of_an_animation_the_first_frame_is_decoded() {
+        let mut animation = Vec::new();
+        let mut encoder = GifEncoder::new(&mut animation);
+        let frames = (0..3).map(|_| Frame::new(RgbaImage::new(30, 20)));
+        encoder.encode_frames(frames).unwrap();
+        drop(encoder);
+
+        assert_eq!(decoded(ImageFormat::Gif, &animation), Ok(WIDE));
+        assert!(decoded(ImageFormat::Gif, &animation[..30]).is_err());
+    }
+
+    #[test]
+    fn more_than_the_limit_is_not_decoded_however_small_the_file() {
+        let mut gif = drawn(ImageFormat::Gif);
+        // The size of its screen (GIF89a specification, section 18).
+        gif[6..10].fill(0xff);
+
+        assert_eq!(
+            decoded(ImageFormat::Gif, &gif).unwrap_err(),
+            "it would take 17179344900 bytes of memory, more than the limit of 1073741824"
+        );
+    }
+
+    #[test]
+    fn no_beginning_of_an_image_is_decoded() {
+        // Of a PNG without the checksum of its last chunk, and a GIF without the block that ends it,
+        // all pixels are there.
+        for (format, spared) in [
+            (ImageFormat::Bmp, 0),
+            (ImageFormat::Gif, 3),
+            (ImageFormat::Ico, 4),
+            (ImageFormat::Jpeg, 0),
+            (ImageFormat::Png, 4),
+            (ImageFormat::WebP, 0),
+        ] {
+            let whole = drawn(format);
+            for length in 0..whole.len() - spared {
+                let decoded = decoded(format, &whole[..length]);
+
+                assert!(decoded.is_err(), "{length} bytes of {format:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_follows_a_photograph_does_not_matter() {
+        let mut jpeg = drawn(ImageFormat::Jpeg);
+        jpeg.extend(b"\0\0\0\x18ftypmp42 and a film");
+
+        assert_eq!(decoded(ImageFormat::Jpeg, &jpeg), Ok(WIDE));
+    }
+}

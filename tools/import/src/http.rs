@@ -1,0 +1,146 @@
+//! One way of asking over HTTP, for storage and for records: what may pass is tried again.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use backon::{ExponentialBuilder, Retryable as _};
+use reqwest::redirect::Policy;
+use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
+
+/// A part of an image over a slow line takes its time.
+const REQUEST_TIMEOUT: Duration = Duration::from_mins(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How often an address is tried again at which nobody answers.
+const MOST_SILENCES: usize = 3;
+
+/// A client that follows no redirect: a token, and a signature, are for one address.
+///
+/// # Errors
+/// When the system's certificates cannot be read and `origins` need them.
+pub fn client(origins: &[&Url]) -> anyhow::Result<Client> {
+    // Another provider that is set is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let builder = Client::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(REQUEST_TIMEOUT)
+        .redirect(Policy::none())
+        .user_agent(concat!("image-proxy-import/", env!("CARGO_PKG_VERSION")));
+    // A system without certificates is no reason to fail where none are needed.
+    let builder = if origins.iter().all(|origin| origin.scheme() == "http") {
+        builder.tls_certs_only([])
+    } else {
+        builder
+    };
+    builder.build().context("cannot prepare HTTP requests")
+}
+
+/// The origin that an option names, perhaps with a path.
+///
+/// # Errors
+/// What about it cannot be used.
+pub fn origin(argument: &str) -> Result<Url, String> {
+    let url: Url = argument
+        .parse()
+        .map_err(|error| format!("is not a URL: {error}"))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(format!(
+            "is a {} address, and must be one of http or https",
+            url.scheme()
+        ));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("must not hold a user's name or password".to_owned());
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("must end before any '?' or '#'".to_owned());
+    }
+    Ok(url)
+}
+
+/// Sends what `request` makes until there is an answer that stays, for at most so long. An answer
+/// that is no success is one, too.
+///
+/// # Errors
+/// When there was none; without the address, which may hold a signature.
+pub async fn send(
+    request: impl Fn() -> RequestBuilder,
+    patience: Duration,
+) -> anyhow::Result<Response> {
+    let attempt = || async {
+        match request().send().await {
+            Ok(answer) if is_transient(answer.status()) => Err(Failure::Answer(answer)),
+            Ok(answer) => Ok(answer),
+            Err(error) => Err(Failure::Silence(error.without_url())),
+        }
+    };
+    let pauses = ExponentialBuilder::default()
+        .with_min_delay(FIRST_PAUSE)
+        .with_max_delay(LONGEST_PAUSE)
+        .with_jitter()
+        .without_max_times()
+        .with_total_delay(Some(patience));
+    let mut silences = 0;
+    let outcome = attempt
+        .retry(pauses)
+        .sleep(tokio::time::sleep)
+        .when(move |failure| match failure {
+            Failure::Answer(_) => true,
+            Failure::Silence(_) => {
+                silences += 1;
+                silences <= MOST_SILENCES
+            }
+        })
+        .await;
+    match outcome {
+        Ok(answer) | Err(Failure::Answer(answer)) => Ok(answer),
+        Err(Failure::Silence(error)) => Err(error.into()),
+    }
+}
+
+enum Failure {
+    Answer(Response),
+    Silence(reqwest::Error),
+}
+
+fn is_transient(status: StatusCode) -> bool {
+    matches!(
+        status.as_u16(),
+        408 | 425 | 429 | 500 | 502 | 503 | 504 | 509 | 520 | 522 | 524
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_http_or_https_in_any_case_and_holds_no_password() {
+        for (argument, expected) in [
+            ("http://127.0.0.1:3000", Ok("http://127.0.0.1:3000/")),
+            ("HTTPS://Images.Example", Ok("https://images.example/")),
+            ("https://a.example/images/", Ok("https://a.example/images/")),
+            ("redis://127.0.0.1", Err("redis")),
+            ("postgres://user:pass@db", Err("postgres")),
+            ("file:///tmp/x", Err("file")),
+            ("https://user:secret@a.example", Err("password")),
+            ("https://a.example?x", Err("'?'")),
+            ("127.0.0.1:3000", Err("not a URL")),
+            ("images.db", Err("not a URL")),
+            ("", Err("not a URL")),
+        ] {
+            match (origin(argument), expected) {
+                (Ok(url), Ok(expected)) => assert_eq!(url.as_str(), expected),
+                (Err(said), Err(expected)) => {
+                    assert!(said.contains(expected), "{argument}: {said}");
+                    assert!(
+                        !said.contains("secret") && !said.contains("pass@"),
+                        "{said}"
+                    );
+                }
+                (outcome, _) => panic!("{argument}: {outcome:?}"),
+            }
+        }
+    }
+}

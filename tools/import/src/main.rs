@@ -1,0 +1,147 @@
+//! `image-proxy-import`: puts images where image-proxy serves them, and takes them out again.
+//!
+//! It speaks to two servers and to nothing else: storage, which keeps the objects ([`bucket`]), and the
+//! application, which keeps the records ([`records_route`]). An object comes before its record and
+//! goes after it, so that no record ever points at nothing.
+//!
+//! ```text
+//! main ─▶ verbs/{import, records, remove, verify} ─▶ site ─▶ bucket · records_route ─▶ http
+//!            │        └▶ parallel · report · gallery              └▶ storage     └▶ record
+//!            └▶ files · content
+//! ```
+
+mod bucket;
+mod content;
+mod files;
+mod gallery;
+mod http;
+mod parallel;
+mod printable;
+mod progress;
+mod record;
+mod records_route;
+mod report;
+mod site;
+mod stop;
+mod storage;
+mod verbs;
+
+use std::io::{self, ErrorKind};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use tokio::runtime::Runtime;
+
+use printable::printable;
+use site::SiteOptions;
+use stop::Stop;
+use verbs::{import, records, remove, verify};
+
+/// What a shell reports of a command whose reader is gone.
+const BROKEN_PIPE: u8 = 141;
+
+/// Import image files: upload each to storage and tell the application of it
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    subcommand_negates_reqs = true,
+    after_help = "\
+The type of an image is read from its content, never from its name, and it is decoded once. Its id
+derives from its SHA-256: importing the same bytes again changes nothing. After Ctrl-C, run the same
+command again.
+
+The application takes records from who shows its token: its variable records_token. The storage key
+needs s3:PutObject and s3:GetObject on the bucket, s3:AbortMultipartUpload for images above 16 MB,
+s3:DeleteObject for `remove`. With s3:ListBucket it sees at once which objects are missing.
+
+Exit code: 0, 1 where a file was refused or something failed, 2 for a command that is not
+understood, 130 after Ctrl-C.
+
+Examples:
+  export IMAGE_PROXY_RECORDS_TOKEN=… SPIN_VARIABLE_S3_ENDPOINT=https://s3.example \\
+      SPIN_VARIABLE_S3_BUCKET=images SPIN_VARIABLE_S3_ACCESS_KEY_ID=… SPIN_VARIABLE_S3_SECRET_ACCESS_KEY=…
+  image-proxy-import --records https://images.example.com ~/Pictures/cat.jpg ~/Pictures/holidays
+  image-proxy-import --records https://images.example.com --dry-run --json ~/Pictures
+  image-proxy-import verify --records https://images.example.com --gallery gallery.json
+  image-proxy-import remove --records https://images.example.com 253e17a1-9e69-5be4-9366-ac08a9590b04"
+)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+
+    #[command(flatten)]
+    import: import::Args,
+
+    #[command(flatten)]
+    site: SiteOptions,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Records(records::Args),
+    Remove(remove::Args),
+    Verify(verify::Args),
+}
+
+fn main() -> ExitCode {
+    match run(&Cli::parse()) {
+        Ok(code) => code,
+        Err(error) if is_broken_pipe(&error) => ExitCode::from(BROKEN_PIPE),
+        Err(error) => {
+            // `{:#}` is the chain of causes on one line.
+            eprintln!("error: {}", printable(&format!("{error:#}")));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
+    let runtime = Runtime::new().context("cannot start the runtime")?;
+    runtime.block_on(async {
+        let stop = Stop::on_signals().context("cannot watch for Ctrl-C")?;
+        match &cli.verb {
+            None => import::run(&cli.import, &cli.site, &stop).await,
+            Some(Verb::Records(args)) => records::run(args, &cli.site, &stop).await,
+            Some(Verb::Remove(args)) => remove::run(args, &cli.site, &stop).await,
+            Some(Verb::Verify(args)) => verify::run(args, &cli.site, &stop).await,
+        }
+    })
+}
+
+/// Whoever read the output has had enough: that is no failure to be told.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|cause| cause.kind() == ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn options_may_stand_before_a_verb_or_after_it() {
+        for words in [
+            &["import", "--json", "verify"][..],
+            &["import", "verify", "--json"],
+        ] {
+            let cli = Cli::try_parse_from(words);
+
+            assert!(
+                cli.is_ok_and(
+                    |cli| cli.site.style.json && matches!(cli.verb, Some(Verb::Verify(_)))
+                ),
+                "{words:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Text from elsewhere, in a form that cannot steer a terminal.
+
+use std::fmt::Write as _;
+
+/// `text` with what is not shown as a character of its own escaped: control characters, line breaks,
+/// and those that turn the direction of writing.
+pub fn printable(text: &str) -> String {
+    text.chars().fold(String::new(), |mut shown, character| {
+        if is_shown(character) {
+            shown.push(character);
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(shown, "{}", character.escape_default());
+        }
+        shown
+    })
+}
+
+/// Quotes are escaped in Rust's own text, and accents too where they stand alone.
+fn is_shown(character: char) -> bool {
+    let is_format = matches!(character,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
+    !character.is_control() && !is_format
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_steer_a_terminal_is_escaped_and_all_else_is_shown() {
+        for (text, shown) in [
+            ("cat.png", "cat.png"),
+            ("\u{1b}[31mred", "\\u{1b}[31mred"),
+            ("a\r\nb\tc", "a\\r\\nb\\tc"),
+            ("gnp.\u{202e}exe", "gnp.\\u{202e}exe"),
+            ("\u{9b}31m", "\\u{9b}31m"),
+            ("e\u{301} כלב \"it's\"", "e\u{301} כלב \"it's\""),
+        ] {
+            assert_eq!(printable(text), shown);
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! What every verb works on: an application, its storage, and how to say what becomes of it.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use reqwest::Url;
+
+use crate::bucket::Bucket;
+use crate::http;
+use crate::records_route::RecordsRoute;
+use crate::storage::{StorageOptions, given};
+
+/// How many images are worked on at the same time by default.
+const DEFAULT_PARALLEL: usize = 8;
+
+/// Options that every verb has.
+#[derive(Debug, clap::Args)]
+pub struct SiteOptions {
+    /// Address of the application whose records they are
+    #[arg(long, global = true, value_name = "URL", env = "IMAGE_PROXY_RECORDS", value_parser = http::origin, help_heading = "Application")]
+    records: Option<Url>,
+
+    /// The application's token of records; better by its variable, since others on this machine see options
+    #[arg(
+        long,
+        global = true,
+        value_name = "TOKEN",
+        env = "IMAGE_PROXY_RECORDS_TOKEN",
+        hide_env_values = true,
+        help_heading = "Application"
+    )]
+    records_token: Option<String>,
+
+    #[command(flatten)]
+    storage: StorageOptions,
+
+    /// List for a gallery page, which images are added to and removed from
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "IMAGE_PROXY_GALLERY",
+        help_heading = "General"
+    )]
+    pub gallery: Option<PathBuf>,
+
+    /// How many images are worked on at the same time
+    #[arg(long, global = true, value_name = "IMAGES", default_value_t = DEFAULT_PARALLEL, value_parser = parallel, help_heading = "General")]
+    pub parallel: usize,
+
+    #[command(flatten)]
+    pub style: Style,
+}
+
+/// How a command says what it does.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Style {
+    /// Change nothing; say what would be done
+    #[arg(long, global = true, help_heading = "General")]
+    pub dry_run: bool,
+
+    /// One JSON object an image, and one at the end, on standard output
+    #[arg(long, global = true, help_heading = "General")]
+    pub json: bool,
+}
+
+/// An application and its storage.
+pub struct Site {
+    pub records: RecordsRoute,
+    pub bucket: Bucket,
+}
+
+impl SiteOptions {
+    /// What the options name. Nothing is asked of it yet.
+    ///
+    /// # Errors
+    /// Names the option that is missing or cannot be used.
+    pub fn site(&self) -> anyhow::Result<Site> {
+        let records = self.records.clone().context(
+            "give --records, or the variable IMAGE_PROXY_RECORDS: the address of the application",
+        )?;
+        let token = given(self.records_token.as_ref()).context(
+            "set the variable IMAGE_PROXY_RECORDS_TOKEN to the application's records_token",
+        )?;
+        let storage = self.storage.storage()?;
+        let client = http::client(&[&records, &storage.endpoint])?;
+        Ok(Site {
+            bucket: Bucket::open(client.clone(), &storage)?,
+            records: RecordsRoute::new(client, records, token),
+        })
+    }
+}
+
+fn parallel(argument: &str) -> Result<usize, String> {
+    match argument.parse() {
+        Ok(images @ 1..=64) => Ok(images),
+        _ => Err("must be 1 to 64".to_owned()),
+    }
+}

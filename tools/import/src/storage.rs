@@ -1,0 +1,200 @@
+//! Where objects go: storage, by options or by the application's own variables.
+
+use anyhow::Context as _;
+use reqwest::Url;
+
+use crate::http::origin;
+
+const DEFAULT_REGION: &str = "us-east-1";
+
+/// The application's settings of storage.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Storage")]
+pub struct StorageOptions {
+    /// Origin of the storage service
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "SPIN_VARIABLE_S3_ENDPOINT"
+    )]
+    endpoint: Option<String>,
+
+    /// Bucket of the images
+    #[arg(long, global = true, env = "SPIN_VARIABLE_S3_BUCKET")]
+    bucket: Option<String>,
+
+    /// Signing region [default: us-east-1]
+    #[arg(long, global = true, env = "SPIN_VARIABLE_S3_REGION")]
+    region: Option<String>,
+
+    /// How the bucket is named to storage: path, or virtual where the endpoint's host names it
+    #[arg(long, global = true, value_name = "STYLE", env = "SPIN_VARIABLE_S3_ADDRESSING_STYLE", value_parser = ["path", "virtual"])]
+    addressing_style: Option<String>,
+
+    /// Access key id
+    #[arg(
+        long,
+        global = true,
+        value_name = "ID",
+        env = "SPIN_VARIABLE_S3_ACCESS_KEY_ID"
+    )]
+    access_key_id: Option<String>,
+
+    /// Secret access key; better by its variable, since others on this machine see options
+    #[arg(
+        long,
+        global = true,
+        value_name = "SECRET",
+        env = "SPIN_VARIABLE_S3_SECRET_ACCESS_KEY",
+        hide_env_values = true
+    )]
+    secret_access_key: Option<String>,
+
+    /// Session token of temporary credentials
+    #[arg(
+        long,
+        global = true,
+        value_name = "TOKEN",
+        env = "SPIN_VARIABLE_S3_SESSION_TOKEN",
+        hide_env_values = true
+    )]
+    session_token: Option<String>,
+}
+
+/// Storage, as a client sees it.
+#[derive(Debug, Clone)]
+pub struct Storage {
+    /// Origin, for example `http://127.0.0.1:9000`.
+    pub endpoint: Url,
+    /// Bucket of the images, unless the endpoint's host names it.
+    pub bucket: String,
+    /// Signing region.
+    pub region: String,
+    /// Whether the endpoint's host names the bucket already.
+    pub virtual_hosted: bool,
+    /// Access key id.
+    pub access_key_id: String,
+    /// Secret access key.
+    pub secret_access_key: String,
+    /// Set with temporary credentials.
+    pub session_token: Option<String>,
+}
+
+impl StorageOptions {
+    /// The storage that these options describe.
+    ///
+    /// # Errors
+    /// Names the option that is missing or cannot be used.
+    pub fn storage(&self) -> anyhow::Result<Storage> {
+        let endpoint = required(self.endpoint.as_ref(), "--endpoint", "S3_ENDPOINT")?;
+        let endpoint =
+            origin(&endpoint).map_err(|reason| anyhow::anyhow!("--endpoint {reason}"))?;
+        let style = given(self.addressing_style.as_ref());
+        Ok(Storage {
+            endpoint,
+            bucket: named(
+                required(self.bucket.as_ref(), "--bucket", "S3_BUCKET")?,
+                "--bucket",
+            )?,
+            region: named(
+                given(self.region.as_ref()).unwrap_or_else(|| DEFAULT_REGION.to_owned()),
+                "--region",
+            )?,
+            virtual_hosted: style.is_some_and(|style| style == "virtual"),
+            access_key_id: required(
+                self.access_key_id.as_ref(),
+                "--access-key-id",
+                "S3_ACCESS_KEY_ID",
+            )?,
+            secret_access_key: required(
+                self.secret_access_key.as_ref(),
+                "--secret-access-key",
+                "S3_SECRET_ACCESS_KEY",
+            )?,
+            session_token: given(self.session_token.as_ref()),
+        })
+    }
+}
+
+/// A value that is there; white space around it is none of it, as in the application.
+pub fn given(value: Option<&String>) -> Option<String> {
+    let value = value?.trim();
+    (!value.is_empty()).then(|| value.to_owned())
+}
+
+fn required(value: Option<&String>, option: &str, variable: &str) -> anyhow::Result<String> {
+    given(value).with_context(|| format!("give {option}, or the variable SPIN_VARIABLE_{variable}"))
+}
+
+/// What S3 has ever allowed in a name; the application takes no other.
+fn named(name: String, option: &str) -> anyhow::Result<String> {
+    let is_name_byte =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    anyhow::ensure!(
+        name.bytes().all(is_name_byte) && !matches!(name.as_str(), "." | ".."),
+        "{option} '{name}' may hold letters, digits, '.', '-' and '_' alone"
+    );
+    Ok(name)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+mod tests {
+    use super::*;
+
+    fn options(endpoint: &str, bucket: &str) -> StorageOptions {
+        let text = |text: &str| Some(text.to_owned());
+        StorageOptions {
+            endpoint: text(endpoint),
+            bucket: text(bucket),
+            region: text(""),
+            addressing_style: None,
+            access_key_id: text("id"),
+            secret_access_key: text(" secret\n"),
+            session_token: None,
+        }
+    }
+
+    #[test]
+    fn storage_is_what_the_options_say_and_empty_ones_are_none() {
+        let storage = options("HTTPS://S3.example/", "images").storage().unwrap();
+
+        assert_eq!(storage.endpoint.as_str(), "https://s3.example/");
+        assert_eq!(storage.bucket, "images");
+        assert_eq!(storage.region, DEFAULT_REGION);
+        assert_eq!(storage.secret_access_key, "secret");
+        assert_eq!(storage.session_token, None);
+        assert!(!storage.virtual_hosted);
+    }
+
+    #[test]
+    fn what_is_missing_is_named_by_option_and_variable() {
+        let options = StorageOptions {
+            secret_access_key: None,
+            ..options("https://s3.example", "images")
+        };
+
+        let error = options.storage().unwrap_err().to_string();
+
+        assert!(error.contains("--secret-access-key"), "{error}");
+        assert!(
+            error.contains("SPIN_VARIABLE_S3_SECRET_ACCESS_KEY"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_told_with_its_option() {
+        for (endpoint, bucket, said) in [
+            ("http://s3.example", "No Bucket", "--bucket 'No Bucket'"),
+            ("http://s3.example", "a/b", "--bucket 'a/b'"),
+            ("http://s3.example", "..", "--bucket '..'"),
+            ("ftp://s3.example", "images", "--endpoint is a ftp address"),
+        ] {
+            let error = options(endpoint, bucket).storage().unwrap_err().to_string();
+
+            assert!(error.starts_with(said), "{error}");
+        }
+    }
+}
