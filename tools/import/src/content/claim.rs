@@ -22,7 +22,7 @@ impl Claim {
         if head.is_empty() {
             return Err(Unfit::Refused("is empty".to_owned()));
         }
-        if let Some(format) = kind::claimed_by(head) {
+        if let Some(format) = formats::claimed_by(head) {
             return Ok(Self {
                 format,
                 may_be_text: kind::may_be_text(head),

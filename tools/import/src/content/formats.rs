@@ -90,6 +90,12 @@ pub static FORMATS: &[Format] = &[
     Format::not_shown("XCF", "image/x-xcf", "xcf").told_by(&[Bytes(b"gimp xcf ")]),
 ];
 
+/// The format that a file with this head claims to have. Markup is none of them: its type is told by
+/// its root element, which may come late.
+pub fn claimed_by(head: &[u8]) -> Option<&'static Format> {
+    FORMATS.iter().find(|format| format.is_claimed_by(head))
+}
+
 // AV1 Image File Format, section 8 (https://aomediacodec.github.io/av1-avif/).
 const AVIF: &[[u8; 4]] = &[*b"avif", *b"avis"];
 // ISO/IEC 23008-12, annex B.4 and section 10: those of HEVC, and those that name no codec.
@@ -111,4 +117,84 @@ fn is_webp(head: &[u8]) -> bool {
 // Netpbm's formats: a magic number, then white space (https://netpbm.sourceforge.net/doc/ppm.html).
 fn is_netpbm(head: &[u8]) -> bool {
     matches!(head, [b'P', b'1'..=b'7', next, ..] if next.is_ascii_whitespace() || *next == b'#')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn media_type(head: &[u8]) -> Option<&'static str> {
+        claimed_by(head).map(|format| format.kind.mime_type)
+    }
+
+    #[test]
+    fn the_type_is_told_by_the_first_bytes() {
+        let cases: &[(&[u8], Option<&str>)] = &[
+            (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", Some("image/png")),
+            (b"\xff\xd8\xff\xe0\0\x10JFIF", Some("image/jpeg")),
+            (b"GIF87a", Some("image/gif")),
+            (b"GIF89a", Some("image/gif")),
+            (b"BM\x46\0\0\0", Some("image/bmp")),
+            (b"\0\0\x01\0\x01\0", Some("image/x-icon")),
+            (b"RIFF\x24\0\0\0WEBPVP8L", Some("image/webp")),
+            (b"RIFF\x24\0\0\0WAVEfmt ", None),
+            (b"II*\0\x08\0\0\0", Some("image/tiff")),
+            (b"MM\0+\0\x08\0\0", Some("image/tiff")),
+            (b"P6\n2 2\n255\n", Some("image/x-portable-anymap")),
+            (b"P7\n#", Some("image/x-portable-anymap")),
+            (b"P6M", None),
+            (b"P8\n", None),
+            (b"DDS \x7c\0\0\0", Some("image/vnd.ms-dds")),
+            (b"#?RADIANCE\n", Some("image/vnd.radiance")),
+            (b"#?RGBE\n", Some("image/vnd.radiance")),
+            (b"\x76\x2f\x31\x01\x02\0\0\0", Some("image/x-exr")),
+            (b"qoif\0\0\0\x01", Some("image/x-qoi")),
+            (b"farbfeld\0\0\0\x01", Some("image/x-farbfeld")),
+            (b"\0\0\0\x0cJXL \r\n\x87\n", Some("image/jxl")),
+            (b"\xff\x0a\xfa", Some("image/jxl")),
+            (b"\0\0\0\x0cjP  \r\n\x87\n", Some("image/jp2")),
+            (b"\xff\x4f\xff\x51\0\x2f", Some("image/jp2")),
+            (b"8BPS\0\x01", Some("image/vnd.adobe.photoshop")),
+            (b"II\xbc\x01", Some("image/jxr")),
+            (b"AT&TFORM\0\0\x01\0DJVU", Some("image/vnd.djvu")),
+            (b"%PDF-1.7", None),
+            (b"\x1f\x8b\x08", None),
+            (b"", None),
+        ];
+        for (head, expected) in cases {
+            assert_eq!(
+                media_type(head),
+                *expected,
+                "{}",
+                String::from_utf8_lossy(head)
+            );
+        }
+    }
+
+    #[test]
+    fn a_container_is_told_by_any_of_its_brands() {
+        let cases: &[(&[&[u8; 4]], Option<&str>)] = &[
+            (&[b"avif", b"mif1"], Some("image/avif")),
+            (&[b"avis", b"msf1"], Some("image/avif")),
+            (&[b"mif1", b"heic", b"avif"], Some("image/avif")),
+            (&[b"miaf", b"MA1B", b"avis"], Some("image/avif")),
+            (&[b"heic", b"mif1"], Some("image/heic")),
+            (&[b"mif1", b"heix"], Some("image/heic")),
+            (&[b"msf1", b"hevc"], Some("image/heic")),
+            (&[b"mif1", b"miaf"], Some("image/heic")),
+            (&[b"crx ", b"isom"], Some("image/x-canon-cr3")),
+            (&[b"isom", b"mp42"], None),
+            (&[b"qt  "], None),
+        ];
+        for (brands, expected) in cases {
+            let head = super::super::boxes::tests::file_type(brands);
+
+            assert_eq!(
+                media_type(&head),
+                *expected,
+                "{}",
+                String::from_utf8_lossy(&head)
+            );
+        }
+    }
 }

@@ -1,0 +1,206 @@
+//! What a `PUT` brings: a record as JSON.
+
+use std::io::Read;
+
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::Value;
+use serde_json::error::Category;
+
+use crate::error::{Error, UnusableRecord};
+use crate::field::only_line;
+use crate::image::Record;
+
+/// Most bytes of a record that are read.
+const MAX_RECORD_BYTES: u64 = 16 * 1024;
+
+/// The record that a request's content is. Length, media type and syntax are looked at in this order,
+/// whether a length is announced or not.
+///
+/// # Errors
+/// [`Error::RecordTooLarge`], [`Error::UnsupportedMediaType`], [`Error::InvalidJson`] or
+/// [`Error::InvalidRecord`].
+pub fn read(headers: &HeaderMap, body: &mut dyn Read) -> Result<Record, Error> {
+    let mut content = Vec::new();
+    let read = body
+        .take(MAX_RECORD_BYTES + 1)
+        .read_to_end(&mut content)
+        .map_err(|_| Error::InvalidJson("it broke off".to_owned()));
+    if content.len() as u64 > MAX_RECORD_BYTES {
+        return Err(Error::RecordTooLarge {
+            limit: MAX_RECORD_BYTES,
+        });
+    }
+    if !is_json(headers) {
+        return Err(Error::UnsupportedMediaType);
+    }
+    read?;
+    parse(&content)
+}
+
+/// Whatever its parameters: JSON has none (RFC 8259 section 11).
+fn is_json(headers: &HeaderMap) -> bool {
+    only_line(headers, CONTENT_TYPE)
+        .and_then(|line| line.to_str().ok()?.parse::<mime::Mime>().ok())
+        .is_some_and(|media_type| media_type.essence_str() == "application/json")
+}
+
+/// The fields of a record, and no other. Their types are looked at one by one, to be named.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fields {
+    storage_key: Option<Value>,
+    mime_type: Option<Value>,
+    hash: Option<Value>,
+    size_bytes: Option<Value>,
+}
+
+fn parse(content: &[u8]) -> Result<Record, Error> {
+    // What is wrong with it as a record counts only where all of it is JSON.
+    serde_json::from_slice::<IgnoredAny>(content)
+        .map_err(|error| Error::InvalidJson(error.to_string()))?;
+    let shape = |error: serde_json::Error| match error.classify() {
+        Category::Data => Error::InvalidRecord(UnusableRecord::Shape(error.to_string())),
+        _ => Error::InvalidJson(error.to_string()),
+    };
+    // Fields would be read from an array, too.
+    if content.trim_ascii_start().first() != Some(&b'{') {
+        let rule = "the record is not a JSON object".to_owned();
+        return Err(Error::InvalidRecord(UnusableRecord::Shape(rule)));
+    }
+    let fields: Fields = serde_json::from_slice(content).map_err(shape)?;
+    fields.record().map_err(Error::InvalidRecord)
+}
+
+impl Fields {
+    fn record(self) -> Result<Record, UnusableRecord> {
+        let text = |field, value| match value {
+            Some(Value::String(text)) => Ok(text),
+            Some(_) => Err(UnusableRecord::FieldType {
+                field,
+                expected: "text",
+            }),
+            None => Err(UnusableRecord::Missing(field)),
+        };
+        Ok(Record {
+            storage_key: text("storage_key", self.storage_key)?,
+            mime_type: text("mime_type", self.mime_type)?,
+            hash: text("hash", self.hash)?,
+            size_bytes: self
+                .size_bytes
+                .ok_or(UnusableRecord::Missing("size_bytes"))?
+                .as_i64()
+                .ok_or(UnusableRecord::FieldType {
+                    field: "size_bytes",
+                    expected: "an integer",
+                })?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use http::HeaderValue;
+
+    use super::*;
+
+    const RECORD: &str =
+        r#"{"storage_key":"k","mime_type":"image/png","hash":"abc","size_bytes":5}"#;
+
+    fn of_type(media_type: Option<&'static str>) -> HeaderMap {
+        let line = media_type.map(HeaderValue::from_static);
+        line.map(|line| (CONTENT_TYPE, line)).into_iter().collect()
+    }
+
+    fn json() -> HeaderMap {
+        of_type(Some("application/json"))
+    }
+
+    #[test]
+    fn content_that_is_no_record_is_refused_by_what_is_wrong_with_it() {
+        let record = |field: &str| RECORD.replace(r#""hash":"abc""#, field);
+        let table = [
+            (String::new(), 400, "EOF while parsing a value"),
+            ("{".into(), 400, "EOF while parsing an object"),
+            (format!("{RECORD}x"), 400, "trailing characters"),
+            (record(r#""x":1,"hash""#), 400, "expected `:`"),
+            (record("\"hash\":\"\u{1}\""), 400, "control character"),
+            ("[]".into(), 422, "not a JSON object"),
+            ("null".into(), 422, "not a JSON object"),
+            (
+                r#"["k","image/png","a",5]"#.into(),
+                422,
+                "not a JSON object",
+            ),
+            (record(r#""x":1"#), 422, "unknown field `x`"),
+            (
+                record(r#""hash":"a","hash":"b""#),
+                422,
+                "duplicate field `hash`",
+            ),
+            (record(r#""hash":null"#), 422, "hash is missing"),
+            (record(r#""hash":3"#), 422, "hash is not text"),
+            (RECORD.replace("5}", "5.0}"), 422, "size_bytes is not"),
+            (RECORD.replace("5}", "\"5\"}"), 422, "size_bytes is not"),
+            (
+                RECORD.replace("5}", "99999999999999999999}"),
+                422,
+                "size_bytes is not",
+            ),
+        ];
+        for (content, expected, said) in table {
+            let error = read(&json(), &mut content.as_bytes()).unwrap_err();
+            assert_eq!(error.status().as_u16(), expected, "{content}: {error}");
+            assert!(error.detail().contains(said), "{content}: {error}");
+        }
+    }
+
+    #[test]
+    fn content_above_16_kib_is_refused_whatever_it_is_and_no_more_of_it_is_read() {
+        let long = RECORD.to_owned() + &" ".repeat(16 * 1024 - RECORD.len());
+
+        let fits = read(&json(), &mut long.as_bytes());
+        let above = read(&of_type(None), &mut io::repeat(b' '));
+
+        assert!(fits.is_ok());
+        assert!(matches!(
+            above,
+            Err(Error::RecordTooLarge { limit: 16_384 })
+        ));
+    }
+
+    #[test]
+    fn the_content_s_type_is_json_with_any_parameters() {
+        for (media_type, is_json) in [
+            (Some("application/json"), true),
+            (Some("Application/JSON; charset=utf-8"), true),
+            (Some("application/merge-patch+json"), false),
+            (Some("text/plain"), false),
+            (Some(""), false),
+            (None, false),
+        ] {
+            let outcome = read(&of_type(media_type), &mut RECORD.as_bytes());
+
+            let is_refused = matches!(outcome, Err(Error::UnsupportedMediaType));
+            assert_eq!(!is_refused, is_json, "{media_type:?}");
+        }
+    }
+
+    #[test]
+    fn content_that_breaks_off_is_not_json() {
+        struct Broken;
+        impl Read for Broken {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::ConnectionReset.into())
+            }
+        }
+
+        let outcome = read(&json(), &mut RECORD.as_bytes().chain(Broken));
+
+        assert!(matches!(outcome, Err(Error::InvalidJson(_))));
+    }
+}
