@@ -14,7 +14,7 @@ use crate::error::{ConfigError, Error, MetadataError, UnusableRecord};
 use crate::field::only_line;
 use crate::image::{Image, ImageId, Record};
 use crate::metadata::{ImageRepository, Put};
-use crate::preconditions;
+use crate::preconditions::Condition;
 use crate::reply::Reply;
 use crate::request_log::{RequestLog, timed};
 use crate::route;
@@ -70,14 +70,27 @@ impl<T: Fn() -> Result<Option<RecordsToken>, ConfigError>> RecordsRoute<'_, T> {
     ) -> Result<Reply<B>, Error> {
         let record = content::read(&request.headers, body)?;
         let image = self.check(record).map_err(Error::InvalidRecord)?;
-        if !self.preconditions_hold(id, request)? {
-            return Err(Error::PreconditionFailed);
-        }
-        match timed(&mut log.metadata_ms, || self.images.put(id, &image))? {
+        let put = timed(&mut log.metadata_ms, || {
+            self.put(id, &image, Condition::of_change(&request.headers))
+        })?;
+        match put {
             Put::Created => Ok(Reply::created(id)),
             Put::Kept => Ok(Reply::no_content()),
             Put::Conflict => Err(Error::ImageExists),
         }
+    }
+
+    fn put(&self, id: ImageId, image: &Image, condition: Condition) -> Result<Put, Error> {
+        let holds = match condition {
+            Condition::Always => true,
+            Condition::IfPresent => self.exists(id)?,
+            Condition::IfAbsent if self.images.insert(id, image)? => return Ok(Put::Created),
+            Condition::IfAbsent | Condition::Never => false,
+        };
+        if !holds {
+            return Err(Error::PreconditionFailed);
+        }
+        Ok(self.images.put(id, image)?)
     }
 
     fn delete<B>(
@@ -86,8 +99,9 @@ impl<T: Fn() -> Result<Option<RecordsToken>, ConfigError>> RecordsRoute<'_, T> {
         request: &Request,
         log: &mut RequestLog,
     ) -> Result<Reply<B>, Error> {
-        // They count only where there is something to take away (RFC 9110 section 13.2.1).
-        if !self.preconditions_hold(id, request)? && self.exists(id)? {
+        let condition = Condition::of_change(&request.headers);
+        // It counts only where there is something to take away (RFC 9110 section 13.2.1).
+        if matches!(condition, Condition::IfAbsent | Condition::Never) && self.exists(id)? {
             return Err(Error::PreconditionFailed);
         }
         if timed(&mut log.metadata_ms, || self.images.delete(id))? {
@@ -95,10 +109,6 @@ impl<T: Fn() -> Result<Option<RecordsToken>, ConfigError>> RecordsRoute<'_, T> {
         } else {
             Err(Error::ImageNotFound)
         }
-    }
-
-    fn preconditions_hold(&self, id: ImageId, request: &Request) -> Result<bool, MetadataError> {
-        preconditions::hold_for_change(&request.headers, || self.exists(id))
     }
 
     /// A record that cannot be used is there all the same.
@@ -168,6 +178,15 @@ mod tests {
         fn get_by_id(&self, _: ImageId) -> Result<Option<Image>, MetadataError> {
             self.asked.borrow_mut().push("get");
             Ok(self.kept.borrow().clone())
+        }
+
+        fn insert(&self, _: ImageId, image: &Image) -> Result<bool, MetadataError> {
+            self.asked.borrow_mut().push("insert");
+            let is_new = self.kept.borrow().is_none();
+            if is_new {
+                self.kept.replace(Some(image.clone()));
+            }
+            Ok(is_new)
         }
 
         fn put(&self, _: ImageId, image: &Image) -> Result<Put, MetadataError> {

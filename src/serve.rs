@@ -180,6 +180,10 @@ mod tests {
             Ok(is_known.then(|| Image::try_from(record)).transpose()?)
         }
 
+        fn insert(&self, _: ImageId, _: &Image) -> Result<bool, MetadataError> {
+            panic!("who asks for an image writes no record")
+        }
+
         fn put(&self, _: ImageId, _: &Image) -> Result<Put, MetadataError> {
             panic!("who asks for an image writes no record")
         }

@@ -6,7 +6,9 @@ mod storage;
 mod verbs;
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::net::TcpListener;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::process::Stdio;
 
@@ -131,7 +133,8 @@ fn an_import_ends_with_the_urls_of_all_images_and_lists_them_for_the_gallery() {
     };
 
     workshop.import(&[], &[&file]).assert_code(0);
-    let ended = workshop.import(&[], &[&workshop.images()]);
+    let origin = "https://images.example/";
+    let ended = workshop.import(&["--origin", origin], &[&workshop.images()]);
 
     let lines: Vec<&str> = ended.stdout.lines().collect();
     let [(a_id, a_path), (b_id, b_path)] = [path(&a), path(&b)];
@@ -142,7 +145,7 @@ fn an_import_ends_with_the_urls_of_all_images_and_lists_them_for_the_gallery() {
     ] {
         assert!(line.starts_with(outcome), "{line}");
         assert!(
-            line.contains(&format!("  {}{path}  ", workshop.app.origin())),
+            line.contains(&format!("  https://images.example{path}  ")),
             "{line}"
         );
     }
@@ -520,6 +523,22 @@ fn a_file_name_cannot_steer_a_terminal() {
 }
 
 #[test]
+fn a_file_name_that_is_no_text_is_told_as_far_as_it_is() {
+    let workshop = Workshop::new();
+    workshop.write("a.gif", &gif("a", 100));
+    let name = OsStr::from_bytes(b"b\xff.gif");
+    std::fs::write(workshop.images().join(name), gif("b", 100)).unwrap();
+
+    for arguments in [&["--json"][..], &[]] {
+        let ended = workshop.import(arguments, &[&workshop.images()]);
+
+        ended.assert_code(0);
+        assert!(ended.stdout.contains("b\u{fffd}.gif"), "{}", ended.stdout);
+    }
+    assert_eq!(workshop.app.records().len(), 2);
+}
+
+#[test]
 fn what_cannot_be_used_is_refused_before_anything_is_done() {
     let workshop = Workshop::new();
     let file = workshop.write("a.gif", &gif("a", 2000));
@@ -527,9 +546,18 @@ fn what_cannot_be_used_is_refused_before_anything_is_done() {
         (&["--parallel=0"][..], 2, "1 to 64"),
         (&["--endpoint=ftp://s3.example"], 1, "ftp"),
         (&["--bucket=No Bucket"], 1, "--bucket 'No Bucket'"),
-        (&["--records=redis://127.0.0.1"], 2, "redis"),
-        (&["--records=postgres://user:secret@db"], 2, "postgres"),
-        (&["--records=images.db"], 2, "not a URL"),
+        (&["--records=redis://127.0.0.1"], 1, "redis"),
+        (&["--records=postgres://user:secret@db"], 1, "postgres"),
+        (&["--records=https://user:secret@db"], 1, "password"),
+        (&["--records=images.db"], 1, "not a URL"),
+        (
+            &["--endpoint=http://s3.example/prefix"],
+            1,
+            "without a path",
+        ),
+        (&["--addressing-style=host"], 1, "path or virtual"),
+        (&["--max-bytes=50MB"], 1, "a number of bytes"),
+        (&["--records-token=a secret\nin lines"], 1, "visible ASCII"),
         (&["--database=images.db"], 2, "--database"),
         (&["--allow-type=image/nonsense"], 1, "image/nonsense"),
         (&["--records-token="], 1, "IMAGE_PROXY_RECORDS_TOKEN"),
@@ -539,7 +567,9 @@ fn what_cannot_be_used_is_refused_before_anything_is_done() {
         ended.assert_code(code);
         assert_eq!(ended.stdout, "", "{arguments:?}");
         assert!(ended.stderr.contains(said), "{}", ended.stderr);
-        assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
+        for hidden in ["panicked", "secret"] {
+            assert!(!ended.stderr.contains(hidden), "{}", ended.stderr);
+        }
         assert_eq!(workshop.storage.writes().len(), 0);
     }
 }

@@ -484,6 +484,39 @@ fn of_many_that_write_one_record_at_once_in_sqlite_one_creates_it_and_the_rest_a
 }
 
 #[test]
+fn of_many_that_want_to_be_the_first_in_sqlite_one_is() {
+    let storage = Storage::start();
+    let app = with_token(Launch::on(&storage)).start();
+    let image = TestImage::of_size(1000);
+    let fields = [BEARER, JSON, ("if-none-match", "*")];
+    let record_of = |writer: usize| {
+        let mut record = image.record();
+        record["storage_key"] = format!("private/{writer}.png").into();
+        record
+    };
+
+    let statuses: Vec<u16> = thread::scope(|scope| {
+        let writers: Vec<_> = (0..12)
+            .map(|writer| {
+                let (app, image, content) = (&app, &image, record_of(writer).to_string());
+                scope.spawn(move || {
+                    let answer = app.send("PUT", &image.record_path(), &fields, content.as_bytes());
+                    answer.status.as_u16()
+                })
+            })
+            .collect();
+        let ended = writers.into_iter().map(|writer| writer.join().unwrap());
+        ended.collect()
+    });
+
+    let stored = app.records().into_values().next().unwrap();
+    for (writer, status) in statuses.iter().enumerate() {
+        let is_first = record_of(writer) == stored;
+        assert_eq!(*status, if is_first { 201 } else { 412 }, "{statuses:?}");
+    }
+}
+
+#[test]
 fn a_store_that_fails_is_a_metadata_error_to_every_method() {
     let storage = Storage::start();
     let app = with_token(Launch::on(&storage)).start();

@@ -25,14 +25,22 @@ impl ImageRepository for KeyValueRepository {
     }
 
     /// The interface has no compare-and-set: of two at once, the last one stays.
+    fn insert(&self, id: ImageId, image: &Image) -> Result<bool, MetadataError> {
+        let (store, key) = (Store::open_default().map_err(unavailable)?, key(id));
+        let is_new = store.get(&key).map_err(unavailable)?.is_none();
+        if is_new {
+            set(&store, &key, &Record::from(image))?;
+        }
+        Ok(is_new)
+    }
+
+    /// As [`insert`](Self::insert).
     fn put(&self, id: ImageId, image: &Image) -> Result<Put, MetadataError> {
         let (store, key) = (Store::open_default().map_err(unavailable)?, key(id));
         let (before, record) = (store.get(&key).map_err(unavailable)?, Record::from(image));
         let outcome = put(before.as_deref(), &record);
         if outcome != Put::Conflict {
-            let value = serde_json::to_vec(&record)
-                .map_err(|error| MetadataError::Unavailable(error.to_string()))?;
-            store.set(&key, &value).map_err(unavailable)?;
+            set(&store, &key, &record)?;
         }
         Ok(outcome)
     }
@@ -45,6 +53,13 @@ impl ImageRepository for KeyValueRepository {
         }
         Ok(is_there)
     }
+}
+
+#[cfg(target_family = "wasm")]
+fn set(store: &Store, key: &str, record: &Record) -> Result<(), MetadataError> {
+    let value = serde_json::to_vec(record)
+        .map_err(|error| MetadataError::Unavailable(error.to_string()))?;
+    store.set(key, &value).map_err(unavailable)
 }
 
 /// The key of an image's record.

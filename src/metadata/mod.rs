@@ -15,6 +15,12 @@ pub trait ImageRepository {
     /// [`MetadataError`] when the store cannot be read or the record is not usable.
     fn get_by_id(&self, id: ImageId) -> Result<Option<Image>, MetadataError>;
 
+    /// Writes the image's record where there is none; `false` where there is one, usable or not.
+    ///
+    /// # Errors
+    /// [`MetadataError`] when the store cannot be read or written.
+    fn insert(&self, id: ImageId, image: &Image) -> Result<bool, MetadataError>;
+
     /// Writes the image's record. What is known under an id never changes, but for where its object is.
     ///
     /// # Errors

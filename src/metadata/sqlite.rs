@@ -17,6 +17,9 @@ const MOVE: &str = "UPDATE images SET storage_key = ?2
 const EXISTS: &str = "SELECT id FROM images WHERE id = ?";
 const DELETE: &str = "DELETE FROM images WHERE id = ? RETURNING id";
 
+/// How often a record may be deleted while it is put.
+const PUT_ROUNDS: u32 = 3;
+
 /// The manifest's SQLite database `default`.
 pub struct SqliteRepository;
 
@@ -28,11 +31,16 @@ impl ImageRepository for SqliteRepository {
         }
     }
 
+    fn insert(&self, id: ImageId, image: &Image) -> Result<bool, MetadataError> {
+        let row = Images::open()?.row(INSERT, &values(id, image))?;
+        Ok(row.is_some())
+    }
+
     /// Each statement is one transaction, so that of two at once one is the first.
     fn put(&self, id: ImageId, image: &Image) -> Result<Put, MetadataError> {
         let images = Images::open()?;
         let values = values(id, image);
-        loop {
+        for _ in 0..PUT_ROUNDS {
             if images.row(INSERT, &values)?.is_some() {
                 return Ok(Put::Created);
             }
@@ -44,6 +52,9 @@ impl ImageRepository for SqliteRepository {
                 return Ok(Put::Conflict);
             }
         }
+        Err(MetadataError::Unavailable(
+            "a record neither is there nor can be inserted: is there another constraint?".into(),
+        ))
     }
 
     fn delete(&self, id: ImageId) -> Result<bool, MetadataError> {

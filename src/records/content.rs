@@ -5,7 +5,6 @@ use std::io::Read;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::Value;
 use serde_json::error::Category;
 
@@ -59,14 +58,14 @@ struct Fields {
 
 fn parse(content: &[u8]) -> Result<Record, Error> {
     // What is wrong with it as a record counts only where all of it is JSON.
-    serde_json::from_slice::<IgnoredAny>(content)
-        .map_err(|error| Error::InvalidJson(error.to_string()))?;
+    let whole: Value =
+        serde_json::from_slice(content).map_err(|error| Error::InvalidJson(error.to_string()))?;
     let shape = |error: serde_json::Error| match error.classify() {
         Category::Data => Error::InvalidRecord(UnusableRecord::Shape(error.to_string())),
         _ => Error::InvalidJson(error.to_string()),
     };
     // Fields would be read from an array, too.
-    if content.trim_ascii_start().first() != Some(&b'{') {
+    if !whole.is_object() {
         let rule = "the record is not a JSON object".to_owned();
         return Err(Error::InvalidRecord(UnusableRecord::Shape(rule)));
     }

@@ -118,7 +118,7 @@ fn a_drawing_is_known_by_its_root_element_however_it_is_written() {
 #[test]
 fn a_type_that_browsers_do_not_show_is_refused_by_name_unless_it_is_let_in() {
     let workshop = Workshop::new();
-    let files: [(&str, &[u8], &str); 5] = [
+    let files: [(&str, &[u8], &str); 6] = [
         (
             "a.heic",
             b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
@@ -131,6 +131,7 @@ fn a_type_that_browsers_do_not_show_is_refused_by_name_unless_it_is_let_in() {
             "image/jp2",
         ),
         ("d.tiff", &tiff(), "image/tiff"),
+        ("f.dds", &dds(), "image/vnd.ms-dds"),
         ("e.ppm", b"P6\n1 1\n255\n\x01\x02\x03", "image/x-portable"),
     ];
     for (name, bytes, _) in files {
@@ -138,7 +139,10 @@ fn a_type_that_browsers_do_not_show_is_refused_by_name_unless_it_is_let_in() {
     }
 
     let refused = outcomes(&workshop, &[]);
-    let let_in = outcomes(&workshop, &["--allow-type", "image/tiff"]);
+    let let_in = outcomes(
+        &workshop,
+        &["--allow-type=image/tiff", "--allow-type=image/vnd.ms-dds"],
+    );
 
     for (name, _, media_type) in files {
         let (outcome, said) = &refused[name];
@@ -149,7 +153,21 @@ fn a_type_that_browsers_do_not_show_is_refused_by_name_unless_it_is_let_in() {
     }
     assert_eq!(let_in["d.tiff"].0, "imported", "{let_in:?}");
     assert_eq!(let_in["d.tiff"].1, "image/tiff");
+    // Of a variant that is not decoded here.
+    assert_eq!(let_in["f.dds"].0, "imported", "{let_in:?}");
     assert_eq!(let_in["a.heic"].0, "refused");
+}
+
+/// One uncompressed pixel: a DDS header, and 32 bits.
+fn dds() -> Vec<u8> {
+    let mut fields = [0_u32; 31];
+    fields[..5].copy_from_slice(&[124, 0x100f, 1, 1, 4]);
+    fields[18..26].copy_from_slice(&[32, 0x41, 0, 32, 0xff_0000, 0xff00, 0xff, 0xff00_0000]);
+    fields[26] = 0x1000;
+    let mut bytes = b"DDS ".to_vec();
+    bytes.extend(fields.into_iter().flat_map(u32::to_le_bytes));
+    bytes.extend([1, 2, 3, 4]);
+    bytes
 }
 
 /// One grey pixel (TIFF 6.0, section 4).

@@ -135,6 +135,96 @@ fn an_object_that_another_known_record_uses_stays_until_that_goes_too() {
     assert_eq!(workshop.app.records().len(), 0);
 }
 
+#[test]
+fn a_record_that_cannot_be_used_is_told_and_can_be_removed_beside_others() {
+    let workshop = Workshop::new();
+    let ids = imported(&workshop, &["good"]);
+    let broken = Uuid::from_u128(7).to_string();
+    workshop.app.database().run(&format!(
+        "INSERT INTO images VALUES ('{broken}', 'k', 'text/html', 'h', 1)"
+    ));
+
+    let verified = workshop.run(&["verify", "--json", &broken, &ids[0]]);
+    let removed = workshop.run(&["remove", "--json", &broken, &ids[0]]);
+
+    verified.assert_code(1);
+    assert_eq!(told(&verified, &broken).0, "broken");
+    assert_eq!(told(&verified, &ids[0]).0, "sound");
+    removed.assert_code(1);
+    let (outcome, reason) = told(&removed, &broken);
+    assert_eq!(outcome, "orphaned");
+    assert!(reason.contains("its object is not known"), "{reason}");
+    assert_eq!(told(&removed, &ids[0]).0, "removed");
+    assert_eq!(workshop.app.records().len(), 0);
+}
+
+#[test]
+fn every_object_that_is_left_without_a_record_is_named() {
+    let workshop = Workshop::new();
+    let ids = imported(&workshop, &["a", "b", "c"]);
+    let keys: Vec<String> = ids.iter().map(|id| key_of(&workshop, id)).collect();
+    let words = ["remove", "--json", "--secret-access-key", "wrong"];
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+
+    let removed = workshop.run(&[&words, &ids[..]].concat());
+
+    removed.assert_code(1);
+    assert_eq!(removed.count("orphaned"), 3);
+    for (id, key) in ids.iter().zip(&keys) {
+        let (_, reason) = told(&removed, id);
+        assert!(reason.contains(key), "{reason}");
+        assert!(workshop.storage.get(key).is_some());
+    }
+    assert_eq!(workshop.app.records().len(), 0);
+}
+
+#[test]
+fn a_gallery_that_is_not_there_is_not_taken_for_an_empty_one() {
+    let workshop = Workshop::new();
+    let ids = imported(&workshop, &["a"]);
+    for verb in [&["verify", "--json"][..], &["remove", "--json", &ids[0]]] {
+        let words = [verb, &["--gallery", "mistyped.json"]].concat();
+
+        let ended = workshop.run(&words);
+
+        ended.assert_code(1);
+        let (_, summary) = ended.objects();
+        let reason = summary["reason"].as_str().unwrap();
+        assert!(reason.contains("mistyped.json"), "{reason}");
+    }
+    assert_eq!(workshop.app.records().len(), 1);
+}
+
+#[test]
+fn a_dry_run_refuses_what_the_application_knows_otherwise_and_counts_copies_once() {
+    let workshop = Workshop::new();
+    let (bytes, key) = (gif("a", 1000), "elsewhere.gif");
+    workshop.write("a.gif", &bytes);
+    workshop.write("copy of a.gif", &bytes);
+    workshop.storage.put(key, &bytes);
+
+    let import = workshop.import(&["--dry-run", "--json"], &[&workshop.images()]);
+    let ids = imported(&workshop, &["a"]);
+    let mut other = row(&ids[0], key, &bytes);
+    other["hash"] = "another".into();
+    write_rows(&workshop, &[other]);
+    let records = workshop.run(&["records", "--dry-run", "--json", "rows.jsonl"]);
+
+    assert_eq!((import.count("imported"), import.count("present")), (1, 1));
+    records.assert_code(1);
+    assert_eq!(records.count("refused"), 1);
+}
+
+#[test]
+fn files_are_not_forgotten_over_another_command() {
+    let workshop = Workshop::new();
+
+    let ended = workshop.run(&["a.gif", "--max-bytes", "1", "verify"]);
+
+    ended.assert_code(1);
+    assert!(ended.stderr.contains("another command"), "{}", ended.stderr);
+}
+
 fn row(id: &str, key: &str, bytes: &[u8]) -> Value {
     json!({
         "id": id, "storage_key": key, "mime_type": "image/gif",

@@ -106,6 +106,8 @@ impl Running {
             ("SPIN_VARIABLE_S3_ACCESS_KEY_ID", s3_access_key_id),
             ("SPIN_VARIABLE_S3_SECRET_ACCESS_KEY", s3_secret_access_key),
             ("SPIN_VARIABLE_S3_SESSION_TOKEN", ""),
+            // Both are on this machine.
+            ("NO_PROXY", "*"),
         ];
         let gallery = ("IMAGE_PROXY_GALLERY", data.gallery().into());
         texts

@@ -13,7 +13,7 @@ use rusty_s3::{Credentials, S3Action, UrlStyle};
 use sha2::{Digest as _, Sha256};
 
 use crate::content::hex;
-use crate::http;
+use crate::http::{self, time_for};
 use crate::storage::Storage;
 use error_document::code_and_message;
 
@@ -115,13 +115,14 @@ impl Bucket {
         bail!(self.refusal(answer).await)
     }
 
-    /// Reads the object `key`: its SHA-256 in lower-case hex, and its length in bytes.
+    /// Reads the object `key`, which should have so many bytes: its SHA-256 in lower-case hex, and its length in bytes.
     ///
     /// # Errors
     /// When storage cannot be reached, refuses, or breaks off.
-    pub async fn read(&self, key: &str) -> anyhow::Result<(String, u64)> {
+    pub async fn read(&self, key: &str, expected_bytes: u64) -> anyhow::Result<(String, u64)> {
         let action = self.address.get_object(Some(&self.credentials), key);
-        let mut answer = self.send(&action, Method::GET, |request| request).await?;
+        let in_time = |request: RequestBuilder| request.timeout(time_for(expected_bytes));
+        let mut answer = self.send(&action, Method::GET, in_time).await?;
         if answer.status() != StatusCode::OK {
             bail!(self.refusal(answer).await);
         }

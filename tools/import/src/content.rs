@@ -1,6 +1,7 @@
 //! What a file is: its type, its SHA-256, its size. All from its bytes, none from its name.
 
 mod accepted;
+mod attributes;
 mod boxes;
 mod claim;
 mod container;

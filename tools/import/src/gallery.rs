@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
@@ -73,6 +73,7 @@ pub fn add(file: &Path, pictures: impl IntoIterator<Item = Picture>) -> anyhow::
 /// # Errors
 /// As [`add`].
 pub fn remove(file: &Path, ids: &[Uuid]) -> anyhow::Result<()> {
+    anyhow::ensure!(file.exists(), "there is no {}", file.display());
     change(file, |entries| {
         entries.retain(|entry| !ids.contains(&entry.id));
     })
@@ -81,8 +82,9 @@ pub fn remove(file: &Path, ids: &[Uuid]) -> anyhow::Result<()> {
 /// The images of `file`, in its order.
 ///
 /// # Errors
-/// When it is something else than such a list.
+/// When it is not there, or something else than such a list.
 pub fn ids(file: &Path) -> anyhow::Result<Vec<Uuid>> {
+    anyhow::ensure!(file.exists(), "there is no {}", file.display());
     let entries = read(file).with_context(|| format!("cannot read {}", file.display()))?;
     Ok(entries.into_iter().map(|entry| entry.id).collect())
 }
@@ -93,7 +95,12 @@ fn change(file: &Path, change: impl FnOnce(&mut Vec<Entry>)) -> anyhow::Result<(
     if let Some(folder) = file.parent() {
         std::fs::create_dir_all(folder).with_context(cannot_write)?;
     }
-    let turn = File::create(file.with_extension("lock")).with_context(cannot_write)?;
+    let turn = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(beside(file, "lock"))
+        .with_context(cannot_write)?;
     turn.lock().with_context(cannot_write)?;
     let before = read(file).with_context(|| format!("cannot read {}", file.display()))?;
     let mut entries = before.clone();
@@ -102,6 +109,12 @@ fn change(file: &Path, change: impl FnOnce(&mut Vec<Entry>)) -> anyhow::Result<(
         return Ok(());
     }
     write(file, &entries).with_context(cannot_write)
+}
+
+/// A hidden file of the list's own.
+fn beside(file: &Path, what_for: &str) -> PathBuf {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    file.with_file_name(format!(".{name}.{what_for}"))
 }
 
 fn read(file: &Path) -> anyhow::Result<Vec<Entry>> {
@@ -114,7 +127,7 @@ fn read(file: &Path) -> anyhow::Result<Vec<Entry>> {
 
 // A page that is being looked at finds the old list or the new one.
 fn write(file: &Path, entries: &[Entry]) -> anyhow::Result<()> {
-    let unfinished = file.with_extension(format!("{}.tmp", std::process::id()));
+    let unfinished = beside(file, &format!("{}.tmp", std::process::id()));
     std::fs::write(&unfinished, serde_json::to_vec_pretty(entries)?)?;
     std::fs::rename(&unfinished, file)?;
     Ok(())
@@ -199,6 +212,16 @@ mod tests {
 
         assert_eq!(names(&file), ["c", "b"]);
         assert_eq!(ids(&file).unwrap(), [3, 2].map(Uuid::from_u128));
+    }
+
+    #[test]
+    fn a_list_that_is_not_there_is_not_taken_for_an_empty_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("gallery.json");
+
+        assert!(ids(&file).is_err());
+        assert!(remove(&file, &[]).is_err());
+        assert!(!file.exists());
     }
 
     #[test]

@@ -7,8 +7,8 @@ use backon::{ExponentialBuilder, Retryable as _};
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
 
-/// A part of an image over a slow line takes its time.
-const REQUEST_TIMEOUT: Duration = Duration::from_mins(5);
+const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
+const SLOWEST_BYTES_A_SECOND: u64 = 16 * 1024;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -68,13 +68,25 @@ pub async fn send(
     request: impl Fn() -> RequestBuilder,
     patience: Duration,
 ) -> anyhow::Result<Response> {
-    let attempt = || async {
-        match request().send().await {
-            Ok(answer) if is_transient(answer.status()) => Err(Failure::Answer(answer)),
-            Ok(answer) => Ok(answer),
-            Err(error) => Err(Failure::Silence(error.without_url())),
+    let attempt = async || {
+        let answer = request().send().await?;
+        if is_transient(answer.status()) {
+            return Err(Failure::Passing(answer));
         }
+        Ok(answer)
     };
+    persist(attempt, patience).await
+}
+
+/// Makes attempts until one succeeds, or fails in a way that does not pass, for at most so long. The
+/// last answer that might have passed is as good as any other, then.
+///
+/// # Errors
+/// When there was no answer; without the address.
+pub async fn persist<T>(
+    attempt: impl AsyncFn() -> Result<T, Failure<T>>,
+    patience: Duration,
+) -> anyhow::Result<T> {
     let pauses = ExponentialBuilder::default()
         .with_min_delay(FIRST_PAUSE)
         .with_max_delay(LONGEST_PAUSE)
@@ -82,11 +94,13 @@ pub async fn send(
         .without_max_times()
         .with_total_delay(Some(patience));
     let mut silences = 0;
-    let outcome = attempt
+    let outcome = (|| attempt())
         .retry(pauses)
         .sleep(tokio::time::sleep)
         .when(move |failure| match failure {
-            Failure::Answer(_) => true,
+            Failure::Passing(_) => true,
+            // What cannot even be sent will not be sent later.
+            Failure::Silence(error) if error.is_builder() => false,
             Failure::Silence(_) => {
                 silences += 1;
                 silences <= MOST_SILENCES
@@ -94,17 +108,32 @@ pub async fn send(
         })
         .await;
     match outcome {
-        Ok(answer) | Err(Failure::Answer(answer)) => Ok(answer),
+        Ok(answer) | Err(Failure::Passing(answer)) => Ok(answer),
         Err(Failure::Silence(error)) => Err(error.into()),
     }
 }
 
-enum Failure {
-    Answer(Response),
+/// Why an attempt is made again.
+pub enum Failure<T> {
+    /// An answer that may be another one next time.
+    Passing(T),
+    /// No answer.
     Silence(reqwest::Error),
 }
 
-fn is_transient(status: StatusCode) -> bool {
+impl<T> From<reqwest::Error> for Failure<T> {
+    fn from(error: reqwest::Error) -> Self {
+        Self::Silence(error.without_url())
+    }
+}
+
+/// How long a request with so many bytes may take, over a slow line that others use too.
+pub fn time_for(bytes: u64) -> Duration {
+    REQUEST_TIMEOUT + Duration::from_secs(bytes / SLOWEST_BYTES_A_SECOND)
+}
+
+/// Whether an answer of this status may be another one next time.
+pub fn is_transient(status: StatusCode) -> bool {
     matches!(
         status.as_u16(),
         408 | 425 | 429 | 500 | 502 | 503 | 504 | 509 | 520 | 522 | 524

@@ -97,8 +97,12 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
+    anyhow::ensure!(
+        cli.verb.is_none() || cli.import.is_empty(),
+        "files cannot be given together with another command: run one after the other"
+    );
     let runtime = Runtime::new().context("cannot start the runtime")?;
-    runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         let stop = Stop::on_signals().context("cannot watch for Ctrl-C")?;
         match &cli.verb {
             None => import::run(&cli.import, &cli.site, &stop).await,
@@ -106,7 +110,10 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
             Some(Verb::Remove(args)) => remove::run(args, &cli.site, &stop).await,
             Some(Verb::Verify(args)) => verify::run(args, &cli.site, &stop).await,
         }
-    })
+    });
+    // A file that is being decoded is no reason to wait.
+    runtime.shutdown_background();
+    outcome
 }
 
 /// Whoever read the output has had enough: that is no failure to be told.

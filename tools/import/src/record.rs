@@ -38,6 +38,12 @@ impl Record {
         (id, record)
     }
 
+    /// Whether both are of the same image, wherever its object is.
+    pub fn is_image_of(&self, other: &Self) -> bool {
+        (&self.mime_type, &self.hash, self.size_bytes)
+            == (&other.mime_type, &other.hash, other.size_bytes)
+    }
+
     /// The SHA-256 of the bytes in lower-case hex, where `hash` is one, `sha256:` before it or not.
     pub fn sha256(&self) -> Option<String> {
         let hex = self.hash.strip_prefix("sha256:").unwrap_or(&self.hash);

@@ -4,21 +4,45 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
+use reqwest::{Client, Method, RequestBuilder, StatusCode, Url};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::http;
+use crate::http::{self, is_transient};
 use crate::record::Record;
 
-/// How long a store may be locked, or an application be restarted.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// How long a store may be locked, or an application be restarted, before a record is given up.
+const WRITING_PATIENCE: Duration = Duration::from_mins(1);
+/// As long, before a record is taken for one that nobody can read.
+const READING_PATIENCE: Duration = Duration::from_secs(12);
 
 /// An application, and the token that opens its records.
 pub struct RecordsRoute {
     client: Client,
     origin: Url,
     token: String,
+}
+
+/// What the application knows of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Known {
+    /// This.
+    Record(Record),
+    /// Nothing.
+    Nothing,
+    /// Its record cannot be read, or cannot be used.
+    Unusable,
+}
+
+impl Known {
+    /// What would become of this record.
+    pub fn if_put(self, id: Uuid, record: &Record) -> Put {
+        match self {
+            Self::Nothing => Put::Created,
+            Self::Record(known) if known.is_image_of(record) => Put::Kept,
+            Self::Record(_) | Self::Unusable => Put::Refused(conflict(id)),
+        }
+    }
 }
 
 /// What became of a record that was written.
@@ -32,11 +56,31 @@ pub enum Put {
     Refused(String),
 }
 
-/// What the application says of a failure.
+/// A whole answer.
+struct Answer {
+    status: StatusCode,
+    text: String,
+}
+
+/// What the application says of a failure; empty where another server answers.
 #[derive(Default, Deserialize)]
 struct Failure {
     detail: String,
     code: String,
+}
+
+impl Answer {
+    fn failure(&self) -> Failure {
+        serde_json::from_str(&self.text).unwrap_or_default()
+    }
+}
+
+/// Why a record of another hash, type or size is not written.
+pub fn conflict(id: Uuid) -> String {
+    format!(
+        "is another image than the one that the application knows as {id}: take that away first, by \
+         `image-proxy-import remove {id}`"
+    )
 }
 
 impl RecordsRoute {
@@ -49,23 +93,20 @@ impl RecordsRoute {
         }
     }
 
-    /// Where the application serves an image.
-    pub fn image_url(&self, id: Uuid) -> String {
-        format!("{}/file", self.url(id))
-    }
-
-    /// The record of an image, if there is one.
+    /// The record of an image.
     ///
     /// # Errors
     /// When the application cannot be asked, or does not know the token.
-    pub async fn get(&self, id: Uuid) -> anyhow::Result<Option<Record>> {
-        let answer = self.ask(Method::GET, id, |request| request).await?;
-        match answer.status() {
-            StatusCode::OK => {
-                let record = answer.json().await.map_err(reqwest::Error::without_url);
-                Ok(Some(record.with_context(|| self.other_server())?))
-            }
-            _ => self.absent(answer).await.map(|()| None),
+    pub async fn get(&self, id: Uuid) -> anyhow::Result<Known> {
+        let answer = self.ask(Method::GET, id, READING_PATIENCE, |request| request);
+        let answer = answer.await?;
+        match (answer.status, answer.failure().code.as_str()) {
+            (StatusCode::OK, _) => serde_json::from_str(&answer.text)
+                .map(Known::Record)
+                .with_context(|| self.other_server()),
+            (StatusCode::NOT_FOUND, "image_not_found") => Ok(Known::Nothing),
+            (StatusCode::INTERNAL_SERVER_ERROR, "metadata_error") => Ok(Known::Unusable),
+            _ => bail!(self.unexpected(&answer)),
         }
     }
 
@@ -79,21 +120,18 @@ impl RecordsRoute {
             let request = request.header(CONTENT_TYPE, "application/json");
             request.body(content.clone())
         };
-        let answer = self.ask(Method::PUT, id, with_content).await?;
-        match answer.status() {
+        let answer = self.ask(Method::PUT, id, WRITING_PATIENCE, with_content);
+        let answer = answer.await?;
+        match answer.status {
             StatusCode::CREATED => Ok(Put::Created),
             StatusCode::NO_CONTENT => Ok(Put::Kept),
-            StatusCode::CONFLICT => Ok(Put::Refused(format!(
-                "is another image than the one that the application knows as {id}: take that away \
-                 first, by `image-proxy-import remove {id}`"
-            ))),
+            StatusCode::CONFLICT => Ok(Put::Refused(conflict(id))),
             StatusCode::UNPROCESSABLE_ENTITY | StatusCode::PAYLOAD_TOO_LARGE => {
-                let Failure { detail, .. } = failure(answer).await;
-                Ok(Put::Refused(format!(
-                    "is not accepted by the application: {detail}"
-                )))
+                let Failure { detail, .. } = answer.failure();
+                let reason = format!("is not accepted by the application: {detail}");
+                Ok(Put::Refused(reason))
             }
-            _ => bail!(self.unexpected(answer).await),
+            _ => bail!(self.unexpected(&answer)),
         }
     }
 
@@ -102,10 +140,12 @@ impl RecordsRoute {
     /// # Errors
     /// As [`get`](Self::get).
     pub async fn delete(&self, id: Uuid) -> anyhow::Result<bool> {
-        let answer = self.ask(Method::DELETE, id, |request| request).await?;
-        match answer.status() {
-            StatusCode::NO_CONTENT => Ok(true),
-            _ => self.absent(answer).await.map(|()| false),
+        let answer = self.ask(Method::DELETE, id, WRITING_PATIENCE, |request| request);
+        let answer = answer.await?;
+        match (answer.status, answer.failure().code.as_str()) {
+            (StatusCode::NO_CONTENT, _) => Ok(true),
+            (StatusCode::NOT_FOUND, "image_not_found") => Ok(false),
+            _ => bail!(self.unexpected(&answer)),
         }
     }
 
@@ -113,41 +153,35 @@ impl RecordsRoute {
         &self,
         method: Method,
         id: Uuid,
+        patience: Duration,
         complete: impl Fn(RequestBuilder) -> RequestBuilder,
-    ) -> anyhow::Result<Response> {
-        let request = || {
+    ) -> anyhow::Result<Answer> {
+        let attempt = async || {
             let request = self.client.request(method.clone(), self.url(id));
-            complete(request.bearer_auth(&self.token))
+            let answer = complete(request.bearer_auth(&self.token)).send().await?;
+            let (status, text) = (answer.status(), answer.text().await?);
+            let answer = Answer { status, text };
+            // Settings do not mend themselves.
+            if is_transient(status) && answer.failure().code != "configuration_error" {
+                return Err(http::Failure::Passing(answer));
+            }
+            Ok(answer)
         };
-        let answer = http::send(request, PATIENCE).await;
+        let answer = http::persist(attempt, patience).await;
         answer.with_context(|| format!("cannot reach the application at {}", self.origin))
     }
 
-    /// Whether the answer says that there is no record.
-    async fn absent(&self, answer: Response) -> anyhow::Result<()> {
-        if answer.status() != StatusCode::NOT_FOUND {
-            bail!(self.unexpected(answer).await);
-        }
-        match failure(answer).await.code.as_str() {
-            "image_not_found" => Ok(()),
-            "not_found" => bail!(
-                "the application at {} takes no records: set its variable records_token",
-                self.origin
-            ),
-            _ => bail!("{}: it answered 404 Not Found", self.other_server()),
-        }
-    }
-
-    async fn unexpected(&self, answer: Response) -> String {
-        let (status, origin) = (answer.status(), &self.origin);
-        let Failure { detail, code } = failure(answer).await;
+    fn unexpected(&self, answer: &Answer) -> String {
+        let (status, origin) = (answer.status, &self.origin);
+        let Failure { detail, code } = answer.failure();
         match status {
             StatusCode::UNAUTHORIZED => format!(
                 "the application at {origin} does not accept the token: \
                  IMAGE_PROXY_RECORDS_TOKEN must be its variable records_token"
             ),
             StatusCode::NOT_FOUND if code == "not_found" => format!(
-                "the application at {origin} takes no records: set its variable records_token"
+                "the application at {origin} takes no records there: set its variable \
+                 records_token, and give --records without a path of its own"
             ),
             _ if code.is_empty() => format!("{}: it answered {status}", self.other_server()),
             _ => format!(
@@ -161,12 +195,16 @@ impl RecordsRoute {
     }
 
     fn url(&self, id: Uuid) -> String {
-        let origin = self.origin.as_str().trim_end_matches('/');
-        format!("{origin}/api/v1/images/{}", id.hyphenated())
+        url(&self.origin, id)
     }
 }
 
-/// Empty where the answer is of another server.
-async fn failure(answer: Response) -> Failure {
-    answer.json().await.unwrap_or_default()
+/// Where the application at `origin` serves an image.
+pub fn image_url(origin: &Url, id: Uuid) -> String {
+    format!("{}/file", url(origin, id))
+}
+
+fn url(origin: &Url, id: Uuid) -> String {
+    let origin = origin.as_str().trim_end_matches('/');
+    format!("{origin}/api/v1/images/{}", id.hyphenated())
 }

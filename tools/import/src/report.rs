@@ -69,7 +69,7 @@ impl Report {
         let line = printable(&entry.line());
         match outcome {
             Outcome::Sound => {}
-            Outcome::PassedOver => self.progress.say(&line),
+            Outcome::PassedOver | Outcome::Unverified => self.progress.say(&line),
             outcome if outcome.is_failure() => self.progress.say(&line),
             _ => self.lines.push((place, line)),
         }

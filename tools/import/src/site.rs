@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use reqwest::Url;
+use uuid::Uuid;
 
 use crate::bucket::Bucket;
 use crate::http;
-use crate::records_route::RecordsRoute;
+use crate::records_route::{RecordsRoute, image_url};
 use crate::storage::{StorageOptions, given};
 
 /// How many images are worked on at the same time by default.
@@ -17,8 +18,15 @@ const DEFAULT_PARALLEL: usize = 8;
 #[derive(Debug, clap::Args)]
 pub struct SiteOptions {
     /// Address of the application whose records they are
-    #[arg(long, global = true, value_name = "URL", env = "IMAGE_PROXY_RECORDS", value_parser = http::origin, help_heading = "Application")]
-    records: Option<Url>,
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "IMAGE_PROXY_RECORDS",
+        hide_env_values = true,
+        help_heading = "Application"
+    )]
+    records: Option<String>,
 
     /// The application's token of records; better by its variable, since others on this machine see options
     #[arg(
@@ -31,6 +39,10 @@ pub struct SiteOptions {
     )]
     records_token: Option<String>,
 
+    /// Address of the application in the URLs that are told [default: that of --records]
+    #[arg(long, global = true, value_name = "URL", help_heading = "Application")]
+    origin: Option<String>,
+
     #[command(flatten)]
     storage: StorageOptions,
 
@@ -42,7 +54,7 @@ pub struct SiteOptions {
         env = "IMAGE_PROXY_GALLERY",
         help_heading = "General"
     )]
-    pub gallery: Option<PathBuf>,
+    gallery: Option<String>,
 
     /// How many images are worked on at the same time
     #[arg(long, global = true, value_name = "IMAGES", default_value_t = DEFAULT_PARALLEL, value_parser = parallel, help_heading = "General")]
@@ -66,29 +78,66 @@ pub struct Style {
 
 /// An application and its storage.
 pub struct Site {
+    /// Where records are written and read.
     pub records: RecordsRoute,
+    /// Where objects are.
     pub bucket: Bucket,
+    /// For URLs that are told.
+    origin: Url,
+}
+
+impl Site {
+    /// Where the application serves an image.
+    pub fn image_url(&self, id: Uuid) -> String {
+        image_url(&self.origin, id)
+    }
 }
 
 impl SiteOptions {
+    /// The list for a gallery page, if there is to be one.
+    pub fn gallery(&self) -> Option<PathBuf> {
+        given(self.gallery.as_ref()).map(PathBuf::from)
+    }
+
+    fn token(&self) -> anyhow::Result<String> {
+        let token = given(self.records_token.as_ref()).context(
+            "set the variable IMAGE_PROXY_RECORDS_TOKEN to the application's records_token",
+        )?;
+        anyhow::ensure!(
+            token.bytes().all(|byte| byte.is_ascii_graphic()),
+            "IMAGE_PROXY_RECORDS_TOKEN must be visible ASCII, as the application's records_token is"
+        );
+        Ok(token)
+    }
+
     /// What the options name. Nothing is asked of it yet.
     ///
     /// # Errors
     /// Names the option that is missing or cannot be used.
     pub fn site(&self) -> anyhow::Result<Site> {
-        let records = self.records.clone().context(
+        let records = address("--records", self.records.as_ref())?.context(
             "give --records, or the variable IMAGE_PROXY_RECORDS: the address of the application",
         )?;
-        let token = given(self.records_token.as_ref()).context(
-            "set the variable IMAGE_PROXY_RECORDS_TOKEN to the application's records_token",
-        )?;
+        let origin = address("--origin", self.origin.as_ref())?;
+        let token = self.token()?;
         let storage = self.storage.storage()?;
         let client = http::client(&[&records, &storage.endpoint])?;
         Ok(Site {
             bucket: Bucket::open(client.clone(), &storage)?,
+            origin: origin.unwrap_or_else(|| records.clone()),
             records: RecordsRoute::new(client, records, token),
         })
     }
+}
+
+/// The value is not repeated: it may hold a password.
+fn address(option: &str, value: Option<&String>) -> anyhow::Result<Option<Url>> {
+    let Some(value) = given(value) else {
+        return Ok(None);
+    };
+    let url = http::origin(&value);
+    url.map(Some)
+        .map_err(|reason| anyhow::anyhow!("{option} {reason}"))
 }
 
 fn parallel(argument: &str) -> Result<usize, String> {

@@ -14,11 +14,6 @@ pub const INTERRUPTED: u8 = 130;
 pub struct Stop(watch::Receiver<bool>);
 
 impl Stop {
-    /// What nobody can ask for.
-    pub fn never() -> Self {
-        Self(watch::channel(false).1)
-    }
-
     /// At the first Ctrl-C, `kill` or closed terminal; a second one ends the program at once. To be
     /// called within a runtime that lives as long as the command.
     ///
@@ -41,6 +36,18 @@ impl Stop {
             });
         }
         Ok(Self(stop))
+    }
+
+    /// What comes of `work`, unless it is to end early: then nothing. What `work` has sent may arrive all
+    /// the same.
+    pub async fn race<T>(
+        &self,
+        work: impl Future<Output = anyhow::Result<T>>,
+    ) -> anyhow::Result<Option<T>> {
+        tokio::select! {
+            outcome = work => outcome.map(Some),
+            () = self.requested() => Ok(None),
+        }
     }
 
     /// Whether it has been asked for.

@@ -29,7 +29,12 @@ pub struct StorageOptions {
     region: Option<String>,
 
     /// How the bucket is named to storage: path, or virtual where the endpoint's host names it
-    #[arg(long, global = true, value_name = "STYLE", env = "SPIN_VARIABLE_S3_ADDRESSING_STYLE", value_parser = ["path", "virtual"])]
+    #[arg(
+        long,
+        global = true,
+        value_name = "STYLE",
+        env = "SPIN_VARIABLE_S3_ADDRESSING_STYLE"
+    )]
     addressing_style: Option<String>,
 
     /// Access key id
@@ -90,7 +95,16 @@ impl StorageOptions {
         let endpoint = required(self.endpoint.as_ref(), "--endpoint", "S3_ENDPOINT")?;
         let endpoint =
             origin(&endpoint).map_err(|reason| anyhow::anyhow!("--endpoint {reason}"))?;
+        anyhow::ensure!(
+            endpoint.path() == "/",
+            "--endpoint must be an origin, without a path"
+        );
         let style = given(self.addressing_style.as_ref());
+        let virtual_hosted = match style.as_deref() {
+            None | Some("path") => false,
+            Some("virtual") => true,
+            Some(other) => anyhow::bail!("--addressing-style '{other}' must be path or virtual"),
+        };
         Ok(Storage {
             endpoint,
             bucket: named(
@@ -101,7 +115,7 @@ impl StorageOptions {
                 given(self.region.as_ref()).unwrap_or_else(|| DEFAULT_REGION.to_owned()),
                 "--region",
             )?,
-            virtual_hosted: style.is_some_and(|style| style == "virtual"),
+            virtual_hosted,
             access_key_id: required(
                 self.access_key_id.as_ref(),
                 "--access-key-id",
@@ -191,6 +205,7 @@ mod tests {
             ("http://s3.example", "a/b", "--bucket 'a/b'"),
             ("http://s3.example", "..", "--bucket '..'"),
             ("ftp://s3.example", "images", "--endpoint is a ftp address"),
+            ("http://s3.example/prefix", "images", "--endpoint must be"),
         ] {
             let error = options(endpoint, bucket).storage().unwrap_err().to_string();
 

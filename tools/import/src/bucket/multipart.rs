@@ -17,6 +17,7 @@ use tokio::task::spawn_blocking;
 use super::error_document::code_and_message;
 use super::{Bucket, Upload, field};
 use crate::content::{Content, hex};
+use crate::http::time_for;
 use crate::stop::Stop;
 
 /// At least 5 MiB, and at most 10,000 parts (Amazon S3 User Guide, "Multipart upload limits").
@@ -33,7 +34,9 @@ impl Bucket {
         file: &Path,
         stop: &Stop,
     ) -> anyhow::Result<Upload> {
-        let upload_id = self.begin(key, content).await?;
+        let Some(upload_id) = stop.race(self.begin(key, content)).await? else {
+            return Ok(Upload::Stopped);
+        };
         let outcome = tokio::select! {
             outcome = self.put_all_parts(key, content, file, &upload_id) => outcome,
             () = stop.requested() => Ok(Upload::Stopped),
@@ -103,7 +106,11 @@ impl Bucket {
             .address
             .upload_part(credentials, key, number, upload_id);
         let answer = self
-            .send(&action, Method::PUT, |request| request.body(part.clone()))
+            .send(&action, Method::PUT, |request| {
+                request
+                    .timeout(time_for(part.len() as u64))
+                    .body(part.clone())
+            })
             .await?;
         if !answer.status().is_success() {
             bail!(self.refusal(answer).await);

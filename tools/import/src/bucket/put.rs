@@ -6,7 +6,8 @@ use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use rusty_s3::S3Action as _;
 
 use super::{Bucket, Held, field};
-use crate::content::{Content, HELD_IN_MEMORY, Source};
+use crate::content::{Content, Source};
+use crate::http::time_for;
 use crate::stop::Stop;
 
 /// How an upload went.
@@ -36,23 +37,18 @@ impl Bucket {
         source: Source,
         stop: &Stop,
     ) -> anyhow::Result<Upload> {
-        let work = async {
-            let held = self.held(key).await?;
-            if held == Held::Bytes(content.size_bytes) {
-                return Ok(Upload::WasThere);
-            }
-            match source {
-                Source::Memory(bytes) => self.put_whole(key, content, bytes, held).await,
-                // Ends early by itself, since parts have to be taken away.
-                Source::File(file) => self.put_parts(key, content, &file, stop).await,
-            }
+        let Some(held) = stop.race(self.held(key)).await? else {
+            return Ok(Upload::Stopped);
         };
-        if content.size_bytes > HELD_IN_MEMORY {
-            return work.await;
+        if held == Held::Bytes(content.size_bytes) {
+            return Ok(Upload::WasThere);
         }
-        tokio::select! {
-            outcome = work => outcome,
-            () = stop.requested() => Ok(Upload::Stopped),
+        match source {
+            Source::Memory(bytes) => {
+                let put = stop.race(self.put_whole(key, content, bytes, held));
+                Ok(put.await?.unwrap_or(Upload::Stopped))
+            }
+            Source::File(file) => self.put_parts(key, content, &file, stop).await,
         }
     }
 
@@ -111,7 +107,9 @@ impl Bucket {
             } else {
                 request
             };
-            request.body(bytes.clone())
+            request
+                .timeout(time_for(bytes.len() as u64))
+                .body(bytes.clone())
         })
         .await
     }

@@ -50,15 +50,17 @@ impl Claim {
             Check::Nothing if self.may_be_text => Err(Undecodable::because("it is text")),
             Check::Nothing => Ok(None),
         };
-        dimensions.map_err(|Undecodable(cause)| {
-            if self.may_be_text {
-                return Unfit::OtherFile;
-            }
-            Unfit::Refused(format!(
-                "claims to be {} and cannot be decoded: {cause}",
-                self.format.kind.mime_type
-            ))
-        })
+        match dimensions {
+            Ok(dimensions) => Ok(dimensions),
+            Err(_) if self.may_be_text => Err(Unfit::OtherFile),
+            // As of a format that nothing here can read at all: who lets it in knows what it is.
+            Err(Undecodable::Unsupported(_)) if !self.format.shown => Ok(None),
+            Err(undecodable) => Err(Unfit::Refused(format!(
+                "claims to be {} and cannot be decoded: {}",
+                self.format.kind.mime_type,
+                undecodable.cause()
+            ))),
+        }
     }
 }
 

@@ -226,7 +226,7 @@ pub mod tests {
 
     fn shown(boxes: &[&[u8]]) -> Result<Dimensions, String> {
         let file = [file_type(&[b"avif"]), boxes.concat()].concat();
-        dimensions(Cursor::new(file)).map_err(|Undecodable(cause)| cause)
+        dimensions(Cursor::new(file)).map_err(Undecodable::cause)
     }
 
     #[test]

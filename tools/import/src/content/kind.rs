@@ -98,8 +98,9 @@ impl Format {
 /// not ASCII is none that text begins with. The header of an image has them nearly always; only a
 /// Netpbm or a Radiance file need not.
 pub fn may_be_text(head: &[u8]) -> bool {
-    let is_binary =
-        |byte: &u8| byte.is_ascii_control() && !matches!(byte, b'\t' | b'\n' | b'\r' | b'\x0c');
+    // Terminals' own among them: bell, backspace, line breaks of any kind, end of file, escape.
+    let is_of_text = |byte: u8| matches!(byte, 0x07..=0x0d | 0x1a | 0x1b);
+    let is_binary = |byte: &u8| byte.is_ascii_control() && !is_of_text(*byte);
     head.first().is_some_and(u8::is_ascii) && !head.iter().any(is_binary)
 }
 
@@ -114,6 +115,7 @@ mod tests {
             b"BM",
             b"P3\t1 1\x0c",
             b"BM Pr\xfcfbericht",
+            b"GIF89a \x1b[31mred\x1b[0m, bo\x08old\x1a",
         ] {
             assert!(may_be_text(text), "{}", String::from_utf8_lossy(text));
         }

@@ -4,10 +4,10 @@ use std::io::{Read, Seek, SeekFrom};
 
 use roxmltree::{Document, ParsingOptions};
 
-use super::encoding;
 use super::memory::Turn;
 use super::prolog::Prolog;
 use super::unfit::{Undecodable, Unfit};
+use super::{attributes, encoding};
 
 /// How far into a file its root element is looked for.
 pub const PROLOG_BYTES: u64 = 1024 * 1024;
@@ -48,8 +48,9 @@ pub fn is_svg(start: &[u8]) -> Result<bool, Unfit> {
             "has the root element svg without the namespace of SVG, so browsers do not show it: \
              add xmlns=\"{NAMESPACE}\" to it"
         ))),
-        Err(Undecodable(cause)) => Err(Unfit::Refused(format!(
-            "is SVG that is not well-formed: {cause}"
+        Err(undecodable) => Err(Unfit::Refused(format!(
+            "is SVG that is not well-formed: {}",
+            undecodable.cause()
         ))),
     }
 }
@@ -70,6 +71,7 @@ pub fn check(document: &mut (impl Read + Seek)) -> Result<(), Undecodable> {
         )));
     }
     let text = encoding::decode(&bytes)?;
+    attributes::check(&text)?;
     let prolog = Prolog::of(&text).ok_or_else(|| Undecodable::because("it has no root element"))?;
     parsed(&text, &prolog, |_| ())
 }
@@ -113,7 +115,7 @@ mod tests {
         match is_svg(bytes) {
             Ok(true) => check(&mut Cursor::new(bytes))
                 .map(|()| true)
-                .map_err(|Undecodable(cause)| cause),
+                .map_err(Undecodable::cause),
             Ok(false) => Ok(false),
             Err(Unfit::Refused(reason)) => Err(reason),
             Err(Unfit::OtherFile) => panic!("another file"),

@@ -1,6 +1,6 @@
 //! Images of pixels: each is decoded once before it is taken for one.
 
-use std::io::{BufRead, Seek, SeekFrom};
+use std::io::{self, BufRead, Read, Seek, SeekFrom};
 
 use image::metadata::Orientation;
 use image::{ImageDecoder as _, ImageFormat, ImageReader, Limits};
@@ -27,6 +27,9 @@ pub fn decode(
     if format == ImageFormat::Jpeg && !jpeg::has_an_end(&mut image)? {
         return Err(Undecodable::because("it is cut off"));
     }
+    if format == ImageFormat::WebP && !has_its_riff_length(&mut image)? {
+        return Err(Undecodable::because("it is cut off"));
+    }
     let png = match format {
         ImageFormat::Ico => ico::largest_png(&mut image)?,
         _ => None,
@@ -35,6 +38,18 @@ pub fn decode(
         Some(start) => decode_from(start, ImageFormat::Png, image),
         None => decode_from(0, format, image),
     }
+}
+
+/// Whether a WebP is as long as its header says (RFC 9649, section 2.4), so that all frames are there.
+fn has_its_riff_length(webp: &mut (impl Read + Seek)) -> io::Result<bool> {
+    let mut header = [0; 8];
+    webp.rewind()?;
+    if webp.read_exact(&mut header).is_err() {
+        return Ok(false);
+    }
+    let [.., a, b, c, d] = header;
+    let announced = u64::from(u32::from_le_bytes([a, b, c, d])) + 8;
+    Ok(webp.seek(SeekFrom::End(0))? >= announced)
 }
 
 fn decode_from(
@@ -78,7 +93,7 @@ mod tests {
     use super::*;
 
     fn decoded(format: ImageFormat, bytes: &[u8]) -> Result<Dimensions, String> {
-        decode(format, Cursor::new(bytes)).map_err(|Undecodable(cause)| cause)
+        decode(format, Cursor::new(bytes)).map_err(Undecodable::cause)
     }
 
     // An APP1 segment right after the start of a JPEG, with the one entry Orientation (0x0112).

@@ -20,13 +20,24 @@ impl From<io::Error> for Unfit {
     }
 }
 
-/// Why a file is not what it claims to be, in one line.
+/// Why a file is not what it claims to be, or is not known to be, in one line.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Undecodable(pub String);
+pub enum Undecodable {
+    /// It is damaged, or something else.
+    Damaged(String),
+    /// It may be whole, in a variant of its format that nothing here can read.
+    Unsupported(String),
+}
 
 impl Undecodable {
     pub fn because(cause: impl Into<String>) -> Self {
-        Self(cause.into())
+        Self::Damaged(cause.into())
+    }
+
+    pub fn cause(self) -> String {
+        match self {
+            Self::Damaged(cause) | Self::Unsupported(cause) => cause,
+        }
     }
 }
 
@@ -49,7 +60,11 @@ impl From<ImageError> for Undecodable {
         if io_kind == Some(ErrorKind::UnexpectedEof) {
             return Self::because("it is cut off");
         }
-        Self(in_plain_words(&innermost.to_string()))
+        let cause = in_plain_words(&innermost.to_string());
+        match error {
+            ImageError::Unsupported(_) => Self::Unsupported(cause),
+            _ => Self::Damaged(cause),
+        }
     }
 }
 

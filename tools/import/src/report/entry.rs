@@ -1,7 +1,5 @@
 //! What is said of one image.
 
-use std::path::PathBuf;
-
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -15,10 +13,14 @@ pub enum Outcome {
     Imported,
     /// Its object was there, and has a record now.
     Recorded,
-    /// Its record is gone.
+    /// Its record is gone, and its object unless that is used.
     Removed,
+    /// Its record is gone, and its object is left.
+    Orphaned,
     /// Its object is as its record says.
     Sound,
+    /// Its object is as long as its record says; its hash cannot be compared.
+    Unverified,
     /// Nothing had to be changed.
     Present,
     /// There was no record to take away.
@@ -42,9 +44,9 @@ impl Outcome {
     /// Those of records for objects that are there.
     pub const OF_RECORDS: [Self; 3] = [Self::Recorded, Self::Present, Self::Refused];
     /// Those of images that are taken away.
-    pub const OF_REMOVALS: [Self; 2] = [Self::Removed, Self::Absent];
+    pub const OF_REMOVALS: [Self; 3] = [Self::Removed, Self::Orphaned, Self::Absent];
     /// Those of images that are looked at.
-    pub const OF_VERIFICATION: [Self; 2] = [Self::Sound, Self::Broken];
+    pub const OF_VERIFICATION: [Self; 3] = [Self::Sound, Self::Unverified, Self::Broken];
 
     /// As JSON names it, and as a summary says it.
     pub fn words(self) -> (&'static str, &'static str) {
@@ -52,7 +54,9 @@ impl Outcome {
             Self::Imported => ("imported", "imported"),
             Self::Recorded => ("recorded", "recorded"),
             Self::Removed => ("removed", "removed"),
+            Self::Orphaned => ("orphaned", "of which the object is left"),
             Self::Sound => ("sound", "sound"),
+            Self::Unverified => ("unverified", "not verifiable by their hash"),
             Self::Present => ("present", "already there"),
             Self::Absent => ("absent", "not there"),
             Self::Broken => ("broken", "broken"),
@@ -62,12 +66,18 @@ impl Outcome {
     }
 
     pub fn is_failure(self) -> bool {
-        matches!(self, Self::Absent | Self::Broken | Self::Refused)
+        matches!(
+            self,
+            Self::Absent | Self::Broken | Self::Orphaned | Self::Refused
+        )
     }
 
     /// Whether a summary says it only where there are some.
     pub fn is_rare(self) -> bool {
-        matches!(self, Self::Refused | Self::PassedOver | Self::Absent)
+        matches!(
+            self,
+            Self::Refused | Self::PassedOver | Self::Absent | Self::Orphaned | Self::Unverified
+        )
     }
 }
 
@@ -75,7 +85,7 @@ impl Outcome {
 #[derive(Debug, Clone, Serialize)]
 pub struct Entry {
     /// The file, or the line of a file, that it came from.
-    pub path: Option<PathBuf>,
+    pub path: Option<String>,
     pub outcome: Outcome,
     id: Option<Uuid>,
     url: Option<String>,
@@ -105,7 +115,7 @@ impl Entry {
         }
     }
 
-    pub fn with_path(self, path: impl Into<PathBuf>) -> Self {
+    pub fn with_path(self, path: impl Into<String>) -> Self {
         Self {
             path: Some(path.into()),
             ..self
@@ -131,7 +141,7 @@ impl Entry {
 
     fn subject(&self) -> String {
         match (&self.path, self.id) {
-            (Some(path), _) => path.display().to_string(),
+            (Some(path), _) => path.clone(),
             (None, Some(id)) => id.to_string(),
             (None, None) => String::new(),
         }

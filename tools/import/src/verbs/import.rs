@@ -1,6 +1,6 @@
 //! `image-proxy-import FILE|FOLDER…`: image files become objects and records.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,6 +20,7 @@ use crate::records_route::Put;
 use crate::report::{Entry, Outcome, Report};
 use crate::site::{Site, SiteOptions};
 use crate::stop::Stop;
+use crate::storage::given;
 
 /// What the application's variable `max_image_bytes` is by default.
 const DEFAULT_MAX_BYTES: u64 = 52_428_800;
@@ -32,13 +33,29 @@ pub struct Args {
     #[arg(required = true, value_name = "FILE|FOLDER")]
     paths: Vec<PathBuf>,
 
-    /// Larger images are refused, as the application refuses to serve them
-    #[arg(long, value_name = "BYTES", env = "SPIN_VARIABLE_MAX_IMAGE_BYTES", default_value_t = DEFAULT_MAX_BYTES)]
-    max_bytes: u64,
+    /// Larger images are refused, as the application refuses to serve them [default: 52428800]
+    #[arg(long, value_name = "BYTES", env = "SPIN_VARIABLE_MAX_IMAGE_BYTES")]
+    max_bytes: Option<String>,
 
     /// Let in images of a type that browsers do not show, such as image/tiff; may be repeated
     #[arg(long, value_name = "TYPE")]
     allow_type: Vec<String>,
+}
+
+impl Args {
+    /// Whether nothing is to be imported.
+    pub fn is_empty(&self) -> bool {
+        self.paths.is_empty()
+    }
+
+    fn max_bytes(&self) -> anyhow::Result<u64> {
+        match given(self.max_bytes.as_ref()) {
+            Some(bytes) => bytes
+                .parse()
+                .with_context(|| format!("--max-bytes '{bytes}' must be a number of bytes")),
+            None => Ok(DEFAULT_MAX_BYTES),
+        }
+    }
 }
 
 /// Imports what `args` names and says what became of it.
@@ -48,10 +65,11 @@ pub struct Args {
 pub async fn run(args: &Args, options: &SiteOptions, stop: &Stop) -> anyhow::Result<ExitCode> {
     let work = Work {
         site: options.site()?,
-        accepted: Arc::new(Accepted::new(args.max_bytes, &args.allow_type)?),
+        accepted: Arc::new(Accepted::new(args.max_bytes()?, &args.allow_type)?),
         dry_run: options.style.dry_run,
         stop,
         turns: Mutex::default(),
+        tried: Mutex::default(),
     };
     let found = files::find(&args.paths);
     let bytes = found.iter().map(Found::size_bytes).collect();
@@ -65,15 +83,15 @@ pub async fn run(args: &Args, options: &SiteOptions, stop: &Stop) -> anyhow::Res
         |place, done| {
             let (mut entry, picture) = done.told_of(&found[place], &work.site);
             pictures.extend(picture.map(|picture| (place, picture)));
-            entry.path = Some(found[place].file().to_owned());
+            entry.path = Some(found[place].file().display().to_string());
             Ok(report.add(place, &entry)?)
         },
     )
     .await;
     pictures.sort_by_key(|(place, _)| *place);
     let pictures = pictures.into_iter().map(|(_, picture)| picture);
-    let listed = match &options.gallery {
-        Some(file) if !options.style.dry_run => gallery::add(file, pictures),
+    let listed = match options.gallery() {
+        Some(file) if !options.style.dry_run => gallery::add(&file, pictures),
         _ => Ok(()),
     };
     report.finish(outcome.and(listed), stop)
@@ -101,6 +119,8 @@ struct Work<'a> {
     stop: &'a Stop,
     /// One turn for each object: the second file of the same bytes finds the object of the first.
     turns: Mutex<HashMap<Uuid, Arc<tokio::sync::Mutex<()>>>>,
+    /// What a dry run has told of.
+    tried: Mutex<HashSet<Uuid>>,
 }
 
 impl Work<'_> {
@@ -111,7 +131,11 @@ impl Work<'_> {
             Found::Unreadable(_, reason) => return Ok(Some(Done::Refused(reason))),
             Found::Named(_) | Found::InFolder(_) => (file.clone(), Arc::clone(&self.accepted)),
         };
-        let reading = spawn_blocking(move || Reading::of(&path, &accepted)).await;
+        let reading = spawn_blocking(move || Reading::of(&path, &accepted));
+        let reading = tokio::select! {
+            reading = reading => reading,
+            () = self.stop.requested() => return Ok(None),
+        };
         // Decoders meet bytes that nobody has foreseen; the other files are none the worse for it.
         let reading = reading.unwrap_or_else(|_| {
             Reading::Refused("cannot be decoded: its decoder failed".to_owned())
@@ -134,7 +158,7 @@ impl Work<'_> {
         let turn = self.turn(id);
         let _turn = turn.lock().await;
         let outcome = if self.dry_run {
-            self.look(id, &record).await?
+            self.stop.race(self.look(id, &record)).await?
         } else {
             self.write(id, &record, &content, source).await?
         };
@@ -183,15 +207,22 @@ impl Work<'_> {
         }))
     }
 
-    async fn look(&self, id: Uuid, record: &Record) -> anyhow::Result<Option<Stored>> {
+    async fn look(&self, id: Uuid, record: &Record) -> anyhow::Result<Stored> {
         let held = self.site.bucket.held(&record.storage_key).await?;
-        let known = self.site.records.get(id).await?;
-        let is_there = held == Held::Bytes(record.size_bytes) && known.as_ref() == Some(record);
-        Ok(Some(if is_there {
-            Stored::Present
-        } else {
-            Stored::New
-        }))
+        let put = self.site.records.get(id).await?.if_put(id, record);
+        let is_there = held == Held::Bytes(record.size_bytes);
+        Ok(match put {
+            Put::Refused(reason) => Stored::Refused(reason),
+            Put::Kept if is_there => Stored::Present,
+            // The second file of the same bytes finds what the first one has brought.
+            Put::Created | Put::Kept if !self.is_first(id) => Stored::Present,
+            Put::Created | Put::Kept => Stored::New,
+        })
+    }
+
+    fn is_first(&self, id: Uuid) -> bool {
+        let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
+        tried.insert(id)
     }
 
     fn turn(&self, id: Uuid) -> Arc<tokio::sync::Mutex<()>> {
@@ -223,7 +254,7 @@ impl Done {
                 } else {
                     Outcome::Imported
                 };
-                let entry = Entry::of(outcome).with_image(id, &record, site.records.image_url(id));
+                let entry = Entry::of(outcome).with_image(id, &record, site.image_url(id));
                 let picture = Picture {
                     id,
                     name: name_of(found.file()),

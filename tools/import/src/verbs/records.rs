@@ -1,5 +1,6 @@
 //! `image-proxy-import records FILE`: records for objects that are in the bucket already.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -40,36 +41,61 @@ pub struct Args {
 /// When the file cannot be read, or storage or the application fail.
 pub async fn run(args: &Args, options: &SiteOptions, stop: &Stop) -> anyhow::Result<ExitCode> {
     let site = options.site()?;
-    let lines =
-        lines_of(&args.file).with_context(|| format!("cannot read {}", args.file.display()))?;
+    let (lines, read) = match lines_of(&args.file) {
+        Ok(lines) => (lines, Ok(())),
+        Err(error) => {
+            let error = anyhow::Error::from(error);
+            let cause = format!("cannot read {}", args.file.display());
+            (Vec::new(), Err(error.context(cause)))
+        }
+    };
     let mut report = Report::of_images(&options.style, &Outcome::OF_RECORDS, lines.len());
     let dry_run = options.style.dry_run;
     let outcome = parallel::each(
         lines,
         options.parallel,
         stop,
-        |line| write(&site, line, dry_run),
+        |line| stop.race(write(&site, line, dry_run)),
         |place, entry| Ok(report.add(place, &entry)?),
     )
     .await;
-    report.finish(outcome, stop)
+    report.finish(read.and(outcome), stop)
 }
 
-/// The lines that are not empty, with their numbers, from 1.
-fn lines_of(file: &Path) -> io::Result<Vec<(usize, String)>> {
-    let reader: Box<dyn BufRead> = if file == Path::new("-") {
+/// A line of the file, from 1, and the record that it is, or else why it is none.
+type Line = (usize, Result<Row, String>);
+
+/// The lines that are not empty.
+fn lines_of(file: &Path) -> io::Result<Vec<Line>> {
+    let mut reader: Box<dyn BufRead> = if file == Path::new("-") {
         Box::new(BufReader::new(io::stdin()))
     } else {
         Box::new(BufReader::new(File::open(file)?))
     };
-    let numbered = reader.lines().enumerate();
-    numbered
-        .map(|(index, line)| Ok((index + 1, line?)))
-        .filter(|line| !matches!(line, Ok((_, text)) if text.trim().is_empty()))
-        .collect()
+    let (mut lines, mut lines_by_id) = (Vec::new(), HashMap::new());
+    let mut line = Vec::new();
+    for number in 1.. {
+        line.clear();
+        if reader.read_until(b'\n', &mut line)? == 0 {
+            break;
+        }
+        let text = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line);
+        if text.trim_ascii().is_empty() {
+            continue;
+        }
+        let row = Row::parse(text).and_then(|row| {
+            // Which of two records counts must not depend on which is faster.
+            match lines_by_id.insert(row.id, number) {
+                None => Ok(row),
+                Some(first) => Err(format!("has the id of line {first}")),
+            }
+        });
+        lines.push((number, row));
+    }
+    Ok(lines)
 }
 
-/// A line of the file.
+/// A record and the id of its image.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Row {
@@ -80,18 +106,21 @@ struct Row {
     size_bytes: u64,
 }
 
-async fn write(
-    site: &Site,
-    (number, line): (usize, String),
-    dry_run: bool,
-) -> anyhow::Result<Option<Entry>> {
-    let row: Row = match serde_json::from_str(&line) {
-        Ok(row) => row,
-        Err(error) => {
-            let reason = format!("is not a record: {error}");
-            let entry = Entry::failed(Outcome::Refused, reason);
-            return Ok(Some(entry.with_path(format!("line {number}"))));
+impl Row {
+    fn parse(line: &[u8]) -> Result<Self, String> {
+        // Its fields would be read from an array, too.
+        if line.trim_ascii_start().first() != Some(&b'{') {
+            return Err("is not a JSON object".to_owned());
         }
+        serde_json::from_slice(line).map_err(|error| format!("is not a record: {error}"))
+    }
+}
+
+async fn write(site: &Site, (number, row): Line, dry_run: bool) -> anyhow::Result<Entry> {
+    let path = format!("line {number}");
+    let row = match row {
+        Ok(row) => row,
+        Err(reason) => return Ok(Entry::failed(Outcome::Refused, reason).with_path(path)),
     };
     let id = row.id;
     let record = Record {
@@ -102,14 +131,13 @@ async fn write(
     };
     let outcome = put(site, id, &record, dry_run)
         .await
-        .with_context(|| format!("line {number}: cannot write the record {id}"))?;
+        .with_context(|| format!("{path}: cannot write the record {id}"))?;
     let entry = match outcome {
         Ok(outcome) => Entry::of(outcome),
         Err(reason) => Entry::failed(Outcome::Refused, reason),
     };
-    let url = site.records.image_url(id);
-    let entry = entry.with_image(id, &record, url);
-    Ok(Some(entry.with_path(format!("line {number}"))))
+    let entry = entry.with_image(id, &record, site.image_url(id));
+    Ok(entry.with_path(path))
 }
 
 /// `Err` with the reason for which there is no record.
@@ -134,16 +162,56 @@ async fn put(
             )));
         }
     }
-    if dry_run {
-        let known = site.records.get(id).await?;
-        return Ok(Ok(match known {
-            Some(known) if known == *record => Outcome::Present,
-            _ => Outcome::Recorded,
-        }));
-    }
-    Ok(match site.records.put(id, record).await? {
+    let put = if dry_run {
+        site.records.get(id).await?.if_put(id, record)
+    } else {
+        site.records.put(id, record).await?
+    };
+    Ok(match put {
         Put::Created => Ok(Outcome::Recorded),
         Put::Kept => Ok(Outcome::Present),
         Put::Refused(reason) => Err(reason),
     })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_a_record_of_an_id_that_no_line_before_it_has() {
+        let record = r#"{"id":"00000000-0000-0000-0000-000000000001","storage_key":"k","mime_type":"image/png","hash":"h","size_bytes":1}"#;
+        let lines = [
+            &format!("\u{feff}{record}\r"),
+            "",
+            r#"["00000000-0000-0000-0000-000000000002","k","image/png","h",1]"#,
+            "no json",
+            "\u{0}",
+            record,
+        ];
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("rows.jsonl");
+        let mut bytes = lines.join("\n").into_bytes();
+        bytes.extend(b"\n\xff\n");
+        std::fs::write(&file, bytes).unwrap();
+
+        let read = lines_of(&file).unwrap();
+
+        let refused: Vec<_> = read
+            .iter()
+            .filter_map(|(number, row)| Some((*number, row.as_ref().err()?.as_str())))
+            .collect();
+        assert_eq!(read.len(), 6);
+        assert_eq!(
+            refused,
+            [
+                (3, "is not a JSON object"),
+                (4, "is not a JSON object"),
+                (5, "is not a JSON object"),
+                (6, "has the id of line 1"),
+                (7, "is not a JSON object"),
+            ]
+        );
+    }
 }

@@ -2,12 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 use std::process::ExitCode;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context as _;
 use uuid::Uuid;
 
 use crate::gallery;
 use crate::parallel;
+use crate::records_route::Known;
 use crate::report::{Entry, Outcome, Report};
 use crate::site::{Site, SiteOptions};
 use crate::stop::Stop;
@@ -34,105 +36,122 @@ pub struct Args {
 /// Takes the images away that `args` names, and says what became of each.
 ///
 /// # Errors
-/// When storage or the application fail; what was taken away before stays away.
+/// When the application fails; what was taken away before stays away.
 pub async fn run(args: &Args, options: &SiteOptions, stop: &Stop) -> anyhow::Result<ExitCode> {
-    let site = options.site()?;
     let ids = distinct(args.ids.clone());
-    let listed = options.gallery.as_deref().map(gallery::ids).transpose()?;
-    let known = distinct([ids.clone(), listed.unwrap_or_default()].concat());
-    let keys = keys_of(&site, known, options.parallel, stop).await?;
-    let dry_run = options.style.dry_run;
-
     let mut report = Report::of_images(&options.style, &Outcome::OF_REMOVALS, ids.len());
-    let (mut gone, mut removed) = (Vec::new(), HashSet::new());
-    let records = parallel::each(
-        ids,
-        options.parallel,
-        stop,
-        async |id| {
-            let was_there = keys.contains_key(&id) && (dry_run || delete(&site, id).await?);
-            Ok(Some((id, was_there)))
-        },
-        |place, (id, was_there)| {
-            gone.push(id);
-            let outcome = if was_there {
-                removed.insert(id);
-                Outcome::Removed
-            } else {
-                Outcome::Absent
-            };
-            Ok(report.add(place, &Entry::of(outcome).with_id(id))?)
-        },
-    )
-    .await;
-    if dry_run {
-        return report.finish(records, stop);
+    let mut gone = Vec::new();
+    let removed = async {
+        let removal = Removal {
+            site: options.site()?,
+            known: Mutex::default(),
+            keep_objects: args.keep_objects,
+            dry_run: options.style.dry_run,
+        };
+        let listed = options.gallery().as_deref().map(gallery::ids).transpose()?;
+        let all = distinct([ids.clone(), listed.unwrap_or_default()].concat());
+        removal.look_at(all, options.parallel, stop).await?;
+        // Some of the records are not enough to take objects away by.
+        if stop.is_requested() {
+            return Ok(());
+        }
+        parallel::each(
+            ids,
+            options.parallel,
+            stop,
+            async |id| removal.remove(id).await.map(|entry| Some((id, entry))),
+            |place, (id, entry)| {
+                gone.push(id);
+                Ok(report.add(place, &entry.with_id(id))?)
+            },
+        )
+        .await
     }
-    let objects = if args.keep_objects {
-        Ok(())
-    } else {
-        delete_objects(&site, unused(&keys, &removed), options.parallel).await
+    .await;
+    let listed = match options.gallery() {
+        Some(file) if !options.style.dry_run && !gone.is_empty() => gallery::remove(&file, &gone),
+        _ => Ok(()),
     };
-    let listed = match &options.gallery {
-        Some(file) => gallery::remove(file, &gone),
-        None => Ok(()),
-    };
-    report.finish(records.and(objects).and(listed), stop)
+    report.finish(removed.and(listed), stop)
 }
 
-async fn delete(site: &Site, id: Uuid) -> anyhow::Result<bool> {
-    let deleted = site.records.delete(id).await;
-    deleted.with_context(|| format!("cannot remove {id}"))
+struct Removal {
+    site: Site,
+    /// The records that are there, and the keys of their objects as far as these are known.
+    known: Mutex<HashMap<Uuid, Option<String>>>,
+    keep_objects: bool,
+    dry_run: bool,
 }
 
-/// Whatever became of the rest: once their records are gone, nobody would find these again.
-async fn delete_objects(site: &Site, keys: Vec<String>, parallel: usize) -> anyhow::Result<()> {
-    let delete = async |key: String| {
-        let deleted = site.bucket.delete(&key).await;
-        deleted.with_context(|| format!("the object {key} is left, without a record"))?;
-        Ok(Some(()))
-    };
-    parallel::each(keys, parallel, &Stop::never(), delete, |_, ()| Ok(())).await
+impl Removal {
+    async fn look_at(&self, ids: Vec<Uuid>, parallel: usize, stop: &Stop) -> anyhow::Result<()> {
+        let known_as = async |id| {
+            let known = self.site.records.get(id).await;
+            let known = known.with_context(|| format!("cannot look at {id}"))?;
+            Ok((id, known))
+        };
+        parallel::each(
+            ids,
+            parallel,
+            stop,
+            |id| stop.race(known_as(id)),
+            |_, (id, known)| {
+                let key = match known {
+                    Known::Record(record) => Some(record.storage_key),
+                    Known::Unusable => None,
+                    Known::Nothing => return Ok(()),
+                };
+                self.known().insert(id, key);
+                Ok(())
+            },
+        )
+        .await
+    }
+
+    /// The record, and then its object if nobody else is known to use it. What has begun is finished:
+    /// nobody would find an object again whose record is gone.
+    async fn remove(&self, id: Uuid) -> anyhow::Result<Entry> {
+        let Some(key) = self.known().get(&id).cloned() else {
+            return Ok(Entry::of(Outcome::Absent));
+        };
+        if self.dry_run {
+            return Ok(Entry::of(Outcome::Removed));
+        }
+        let deleted = self.site.records.delete(id).await;
+        // It was there: where it is gone now, an answer was lost on the way.
+        deleted.with_context(|| format!("cannot remove {id}"))?;
+        let Some(key) = key else {
+            let reason = "had a record that could not be used, so its object is not known";
+            return Ok(Entry::failed(Outcome::Orphaned, reason.to_owned()));
+        };
+        let is_used = forget(&mut self.known(), id, &key);
+        if is_used || self.keep_objects {
+            return Ok(Entry::of(Outcome::Removed));
+        }
+        Ok(match self.site.bucket.delete(&key).await {
+            Ok(()) => Entry::of(Outcome::Removed),
+            Err(error) => Entry::failed(
+                Outcome::Orphaned,
+                format!("has no record any more, and its object {key} is left: {error:#}"),
+            ),
+        })
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<Uuid, Option<String>>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// The keys of the records `removed` that none of the other records has.
-fn unused(keys: &HashMap<Uuid, String>, removed: &HashSet<Uuid>) -> Vec<String> {
-    let of = |are_removed: bool| {
-        keys.iter()
-            .filter(move |(id, _)| removed.contains(*id) == are_removed)
-            .map(|(_, key)| key)
-            .collect::<HashSet<_>>()
-    };
-    of(true).difference(&of(false)).copied().cloned().collect()
+/// Takes an image out of those that are known, and tells whether another one uses its object.
+fn forget(known: &mut HashMap<Uuid, Option<String>>, id: Uuid, key: &str) -> bool {
+    known.remove(&id);
+    known.values().flatten().any(|used| used == key)
 }
 
 fn distinct(mut ids: Vec<Uuid>) -> Vec<Uuid> {
     let mut seen = HashSet::new();
     ids.retain(|id| seen.insert(*id));
     ids
-}
-
-/// The keys of those of `ids` that have a record.
-async fn keys_of(
-    site: &Site,
-    ids: Vec<Uuid>,
-    parallel: usize,
-    stop: &Stop,
-) -> anyhow::Result<HashMap<Uuid, String>> {
-    let mut keys = HashMap::new();
-    let key_of = async |id| {
-        let record = site.records.get(id).await;
-        let record = record.with_context(|| format!("cannot look at {id}"))?;
-        Ok(record.map(|record| (id, record.storage_key)))
-    };
-    parallel::each(ids, parallel, stop, key_of, |_, (id, key)| {
-        keys.insert(id, key);
-        Ok(())
-    })
-    .await?;
-    // Some of them are not enough to take objects away by.
-    anyhow::ensure!(!stop.is_requested(), "interrupted: nothing was removed");
-    Ok(keys)
 }
 
 #[cfg(test)]
@@ -142,20 +161,11 @@ mod tests {
     #[test]
     fn an_object_is_unused_once_every_known_record_of_it_is_gone() {
         let [a, b, c] = [1, 2, 3].map(Uuid::from_u128);
-        let keys = HashMap::from([
-            (a, "shared".to_owned()),
-            (b, "shared".to_owned()),
-            (c, "own".to_owned()),
-        ]);
+        let key = |key: &str| Some(key.to_owned());
+        let mut known = HashMap::from([(a, key("shared")), (b, key("shared")), (c, None)]);
 
-        for (removed, expected) in [
-            (&[a, c][..], &["own"][..]),
-            (&[a, b], &["shared"]),
-            (&[], &[]),
-        ] {
-            let unused = unused(&keys, &removed.iter().copied().collect());
-
-            assert_eq!(unused, expected, "{removed:?}");
-        }
+        assert!(forget(&mut known, a, "shared"));
+        assert!(!forget(&mut known, b, "shared"));
+        assert_eq!(known, HashMap::from([(c, None)]));
     }
 }

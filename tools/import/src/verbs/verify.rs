@@ -9,6 +9,7 @@ use crate::bucket::Held;
 use crate::gallery;
 use crate::parallel;
 use crate::record::Record;
+use crate::records_route::Known;
 use crate::report::{Entry, Outcome, Report};
 use crate::site::{Site, SiteOptions};
 use crate::stop::Stop;
@@ -34,76 +35,80 @@ pub struct Args {
 /// When storage or the application cannot be asked.
 pub async fn run(args: &Args, options: &SiteOptions, stop: &Stop) -> anyhow::Result<ExitCode> {
     let site = options.site()?;
-    let ids = match &options.gallery {
-        _ if !args.ids.is_empty() => args.ids.clone(),
-        Some(file) => gallery::ids(file)?,
-        None => anyhow::bail!("give ids, or --gallery with a file that lists them"),
+    let (ids, listed) = match ids_of(args, options) {
+        Ok(ids) => (ids, Ok(())),
+        Err(error) => (Vec::new(), Err(error)),
     };
     let mut report = Report::of_images(&options.style, &Outcome::OF_VERIFICATION, ids.len());
     let outcome = parallel::each(
         ids,
         options.parallel,
         stop,
-        |id| verify(&site, id, args.deep, stop),
+        |id| stop.race(verify(&site, id, args.deep)),
         |place, entry| Ok(report.add(place, &entry)?),
     )
     .await;
-    report.finish(outcome, stop)
+    report.finish(listed.and(outcome), stop)
 }
 
-async fn verify(site: &Site, id: Uuid, deep: bool, stop: &Stop) -> anyhow::Result<Option<Entry>> {
-    let record = site
-        .records
-        .get(id)
-        .await
-        .with_context(|| format!("cannot verify {id}"))?;
-    let Some(record) = record else {
-        let entry = Entry::failed(Outcome::Broken, "has no record".to_owned());
-        return Ok(Some(entry.with_id(id)));
-    };
-    let problem = tokio::select! {
-        problem = problem_of(site, &record, deep) => problem,
-        () = stop.requested() => return Ok(None),
-    };
-    let entry = match problem.with_context(|| format!("cannot verify {id}"))? {
-        Some(reason) => Entry::failed(Outcome::Broken, reason),
-        None => Entry::of(Outcome::Sound),
-    };
-    let url = site.records.image_url(id);
-    Ok(Some(entry.with_image(id, &record, url)))
+fn ids_of(args: &Args, options: &SiteOptions) -> anyhow::Result<Vec<Uuid>> {
+    if !args.ids.is_empty() {
+        return Ok(args.ids.clone());
+    }
+    let gallery = options.gallery();
+    gallery::ids(&gallery.context("give ids, or --gallery with a file that lists them")?)
 }
 
-/// What is wrong with the record's object; nothing as far as can be seen.
-async fn problem_of(site: &Site, record: &Record, deep: bool) -> anyhow::Result<Option<String>> {
+async fn verify(site: &Site, id: Uuid, deep: bool) -> anyhow::Result<Entry> {
+    let cannot_verify = || format!("cannot verify {id}");
+    let record = match site.records.get(id).await.with_context(cannot_verify)? {
+        Known::Record(record) => record,
+        Known::Nothing => return Ok(broken("has no record").with_id(id)),
+        Known::Unusable => return Ok(broken("has a record that cannot be used").with_id(id)),
+    };
+    let verdict = look_at(site, &record, deep).await;
+    let entry = verdict.with_context(cannot_verify)?;
+    Ok(entry.with_image(id, &record, site.image_url(id)))
+}
+
+/// What is wrong with the record's object, as far as can be seen.
+async fn look_at(site: &Site, record: &Record, deep: bool) -> anyhow::Result<Entry> {
     let Record {
         storage_key,
         size_bytes,
         ..
     } = record;
-    let wrong_length =
-        |length| format!("has an object of {length} bytes, and a record of {size_bytes}");
+    let other_length = |length| {
+        broken(format!(
+            "has an object of {length} bytes, and a record of {size_bytes}"
+        ))
+    };
     match site.bucket.held(storage_key).await? {
         Held::Bytes(length) if length == *size_bytes => {}
-        Held::Bytes(length) => return Ok(Some(wrong_length(length))),
+        Held::Bytes(length) => return Ok(other_length(length)),
         Held::Nothing | Held::Unknown => {
-            return Ok(Some(format!(
+            return Ok(broken(format!(
                 "has no object {storage_key}, or none that this key may see"
             )));
         }
     }
     if !deep {
-        return Ok(None);
+        return Ok(Entry::of(Outcome::Sound));
     }
     let Some(expected) = record.sha256() else {
-        return Ok(Some(format!(
-            "has a hash that is not a SHA-256, {}: only its length can be verified",
-            record.hash
-        )));
+        let reason = "has a hash that is not a SHA-256: only its length can be verified";
+        return Ok(Entry::failed(Outcome::Unverified, reason.to_owned()));
     };
-    let (sha256, length) = site.bucket.read(storage_key).await?;
+    let (sha256, length) = site.bucket.read(storage_key, *size_bytes).await?;
     if length != *size_bytes {
-        return Ok(Some(wrong_length(length)));
+        return Ok(other_length(length));
     }
-    let reason = format!("has an object of another hash, {sha256}");
-    Ok((sha256 != expected).then_some(reason))
+    if sha256 != expected {
+        return Ok(broken(format!("has an object of another hash, {sha256}")));
+    }
+    Ok(Entry::of(Outcome::Sound))
+}
+
+fn broken(reason: impl Into<String>) -> Entry {
+    Entry::failed(Outcome::Broken, reason.into())
 }
