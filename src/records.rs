@@ -34,12 +34,26 @@ pub struct RecordsRoute<'a, T> {
 }
 
 impl<T: Fn() -> Result<Option<RecordsToken>, ConfigError>> RecordsRoute<'_, T> {
-    /// Answers a request for the image that the path names so. The token comes first: without it
-    /// nothing can be learned of methods, ids and records.
+    /// Answers a request for the image that the path names so.
     ///
     /// # Errors
     /// Whatever is to be told instead of success.
     pub fn answer<B>(
+        &self,
+        encoded_id: &str,
+        request: &Request,
+        body: &mut dyn Read,
+        log: &mut RequestLog,
+    ) -> Result<Reply<B>, Error> {
+        let outcome = self.decide(encoded_id, request, body, log);
+        if let Err(error) = &outcome {
+            content::discard(body, error);
+        }
+        outcome
+    }
+
+    /// The token comes first: without it nothing can be learned of methods, ids and records.
+    fn decide<B>(
         &self,
         encoded_id: &str,
         request: &Request,

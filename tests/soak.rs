@@ -16,6 +16,9 @@ use crate::harness::{App, Storage, TestImage, say};
 use traffic::{Ask, Kind, SIZES};
 
 const CONNECTIONS: usize = 32;
+/// An instance is kept for each request that was ever under way at once, those included that still
+/// write their log line: a busy machine has more of these later than an idle one at the beginning.
+const WARM_UP_CONNECTIONS: usize = 2 * CONNECTIONS;
 
 /// After these, memory is what it stays.
 const WARM_UP: Range<u64> = 0..1_000;
@@ -32,13 +35,13 @@ fn each_of_ten_thousand_answers_is_right_or_an_error_or_aborted_while_storage_fa
     let start = Instant::now();
 
     site.link.inject(schedule::faults());
-    let mut counts = site.send(WARM_UP);
+    let mut counts = site.send(WARM_UP, WARM_UP_CONNECTIONS);
     let memory = site.memory_at_rest();
-    add(&mut counts, site.send(SOAK));
+    add(&mut counts, site.send(SOAK, CONNECTIONS));
     let memory_later = site.memory_at_rest();
     let faults = site.link.faults();
     site.link.inject([]);
-    let afterwards = site.send(AFTERWARDS);
+    let afterwards = site.send(AFTERWARDS, CONNECTIONS);
     // What is kept is there at both times, what happens to be there is not.
     let memory_at_the_end = memory_later.min(site.memory_at_rest());
 
@@ -93,6 +96,7 @@ impl Site {
         let app = link
             .launch(&storage, LIMIT)
             // What is freed goes back to the system, so that what is resident is what is held.
+            .environment("MALLOC_ARENA_MAX", "1")
             .environment("MALLOC_TRIM_THRESHOLD_", "0")
             .environment("MALLOC_MMAP_THRESHOLD_", "32768")
             .start();
@@ -109,7 +113,7 @@ impl Site {
     }
 
     /// Sends the requests of these numbers, each when a connection is free.
-    fn send(&self, numbers: Range<u64>) -> Counts {
+    fn send(&self, numbers: Range<u64>, connections: usize) -> Counts {
         let next = AtomicU64::new(numbers.start);
         let take = || Some(next.fetch_add(1, Ordering::Relaxed)).filter(|n| *n < numbers.end);
         let client = || {
@@ -122,7 +126,7 @@ impl Site {
             counts
         };
         std::thread::scope(|scope| {
-            let clients: Vec<_> = (0..CONNECTIONS).map(|_| scope.spawn(client)).collect();
+            let clients: Vec<_> = (0..connections).map(|_| scope.spawn(client)).collect();
             let mut counts = Counts::new();
             for client in clients {
                 add(&mut counts, client.join().unwrap());

@@ -15,6 +15,9 @@ use crate::image::Record;
 /// Most bytes of a record that are read.
 const MAX_RECORD_BYTES: u64 = 16 * 1024;
 
+/// Most bytes beyond these that are read of a record which is too long, only to be thrown away.
+const MAX_DISCARDED_BYTES: u64 = 1024 * 1024;
+
 /// The record that a request's content is. Length, media type and syntax are looked at in this order,
 /// whether a length is announced or not.
 ///
@@ -37,6 +40,17 @@ pub fn read(headers: &HeaderMap, body: &mut dyn Read) -> Result<Record, Error> {
     }
     read?;
     parse(&content)
+}
+
+/// Reads what is left of content that is refused: a client that still sends when the connection ends
+/// may never see the answer (RFC 9112 section 9.6).
+pub fn discard(body: &mut dyn Read, error: &Error) {
+    let limit = match error {
+        Error::RecordTooLarge { .. } => MAX_DISCARDED_BYTES,
+        _ => MAX_RECORD_BYTES,
+    };
+    // Whoever breaks off does not wait for an answer either.
+    let _ = std::io::copy(&mut body.take(limit), &mut std::io::sink());
 }
 
 /// Whatever its parameters: JSON has none (RFC 8259 section 11).
@@ -187,6 +201,22 @@ mod tests {
             let is_refused = matches!(outcome, Err(Error::UnsupportedMediaType));
             assert_eq!(!is_refused, is_json, "{media_type:?}");
         }
+    }
+
+    #[test]
+    fn what_is_refused_is_read_to_its_end_unless_that_is_far() {
+        let left_of = |length: usize, error: &Error| {
+            let content = vec![b' '; length];
+            let mut rest = content.as_slice();
+            discard(&mut rest, error);
+            rest.len()
+        };
+        let too_large = Error::RecordTooLarge { limit: 16_384 };
+
+        assert_eq!(left_of(16 * 1024, &Error::Unauthorized), 0);
+        assert_eq!(left_of(1024 * 1024, &Error::Unauthorized), 1008 * 1024);
+        assert_eq!(left_of(1024 * 1024, &too_large), 0);
+        assert_eq!(left_of(1024 * 1024 + 1, &too_large), 1);
     }
 
     #[test]

@@ -170,6 +170,64 @@ fn dds() -> Vec<u8> {
     bytes
 }
 
+#[test]
+fn an_avif_is_known_by_any_of_its_brands_and_comes_with_its_size() {
+    let workshop = Workshop::new();
+    for (name, brands, body) in [
+        ("still.bin", ["avif", "mif1"], primary_image()),
+        ("major mif1.bin", ["mif1", "avif"], primary_image()),
+        ("major miaf.bin", ["miaf", "avif"], primary_image()),
+        ("animated.bin", ["avis", "msf1"], track()),
+    ] {
+        let [major, compatible] = brands.map(str::as_bytes);
+        let file_type = boxed(*b"ftyp", &[major, &[0; 4], compatible].concat());
+        // No two of them are the same image.
+        let data = boxed(*b"mdat", name.as_bytes());
+        workshop.write(name, &[file_type, body, data].concat());
+    }
+
+    let outcomes = outcomes(&workshop, &[]);
+
+    assert_eq!(outcomes.len(), 4, "{outcomes:?}");
+    for (name, outcome) in outcomes {
+        let expected = ("imported".to_owned(), "image/avif".to_owned());
+        assert_eq!(outcome, expected, "{name}");
+    }
+    for picture in workshop.gallery() {
+        let size = (&picture["width"], &picture["height"]);
+        assert_eq!(size, (&30.into(), &20.into()), "{picture}");
+    }
+}
+
+/// A box of ISO/IEC 14496-12: its length, its name, what is in it.
+fn boxed(name: [u8; 4], content: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(8 + content.len()).unwrap().to_be_bytes();
+    [&length, &name[..], content].concat()
+}
+
+/// As `boxed`, with version 0 and no flags.
+fn full(name: [u8; 4], content: &[u8]) -> Vec<u8> {
+    boxed(name, &[&[0; 4], content].concat())
+}
+
+/// An image 1 of 30 by 20 pixels, by the one property that it has.
+fn primary_image() -> Vec<u8> {
+    let size = full(*b"ispe", &[0, 0, 0, 30, 0, 0, 0, 20]);
+    let of_image = full(*b"ipma", &[0, 0, 0, 1, 0, 1, 1, 1]);
+    let properties = [boxed(*b"ipco", &size), of_image].concat();
+    let primary = full(*b"pitm", &[0, 1]);
+    full(*b"meta", &[primary, boxed(*b"iprp", &properties)].concat())
+}
+
+/// A track of 30 by 20 pixels, in 16.16 fixed point at the end of its header.
+fn track() -> Vec<u8> {
+    let header = full(
+        *b"tkhd",
+        &[&[0; 72][..], &[0, 30, 0, 0, 0, 20, 0, 0]].concat(),
+    );
+    boxed(*b"moov", &boxed(*b"trak", &header))
+}
+
 /// One grey pixel (TIFF 6.0, section 4).
 fn tiff() -> Vec<u8> {
     let entries: [(u16, u16, u32); 9] = [

@@ -71,6 +71,11 @@ pub async fn run(args: &Args, options: &SiteOptions, stop: &Stop) -> anyhow::Res
         turns: Mutex::default(),
         tried: Mutex::default(),
     };
+    let gallery = options.gallery();
+    // One that cannot be used is not found out about after hours.
+    if let Some(file) = gallery.as_deref().filter(|file| file.exists()) {
+        gallery::ids(file)?;
+    }
     let found = files::find(&args.paths);
     let bytes = found.iter().map(Found::size_bytes).collect();
     let mut report = Report::of_files(&options.style, bytes);
@@ -90,7 +95,7 @@ pub async fn run(args: &Args, options: &SiteOptions, stop: &Stop) -> anyhow::Res
     .await;
     pictures.sort_by_key(|(place, _)| *place);
     let pictures = pictures.into_iter().map(|(_, picture)| picture);
-    let listed = match options.gallery() {
+    let listed = match gallery {
         Some(file) if !options.style.dry_run => gallery::add(&file, pictures),
         _ => Ok(()),
     };
