@@ -197,12 +197,7 @@ fn a_file_that_changes_while_it_is_imported_becomes_no_record() {
     let bottleneck = Bottleneck::before(&workshop.storage);
     let bytes = gif("before", 20 * 1024 * 1024);
     let file = workshop.write("large.gif", &bytes);
-    let import = workshop
-        .command(&["--json", "--endpoint", bottleneck.endpoint()], &[&file])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let import = workshop.begin(&["--json", "--endpoint", bottleneck.endpoint()], &[&file]);
 
     bottleneck.wait_until_stuck();
     std::fs::write(&file, gif("after", bytes.len())).unwrap();
@@ -366,15 +361,10 @@ fn an_interrupted_upload_in_parts_leaves_neither_object_nor_parts_nor_record() {
     let workshop = Workshop::new();
     let bottleneck = Bottleneck::before(&workshop.storage);
     workshop.write("large.gif", &gif("large", 20 * 1024 * 1024));
-    let process = workshop
-        .command(
-            &["--json", "--endpoint", bottleneck.endpoint()],
-            &[&workshop.images()],
-        )
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let process = workshop.begin(
+        &["--json", "--endpoint", bottleneck.endpoint()],
+        &[&workshop.images()],
+    );
 
     bottleneck.wait_until_stuck();
     signal(process.id(), "INT");
@@ -431,11 +421,7 @@ fn two_imports_of_one_folder_at_once_are_as_one() {
         workshop.write(&format!("{number}.gif"), &gif(&number.to_string(), 5000));
     }
 
-    let [first, second] = [(); 2].map(|()| {
-        let mut command = workshop.command(&["--json"], &[&workshop.images()]);
-        let pipes = command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        pipes.spawn().unwrap()
-    });
+    let [first, second] = [(); 2].map(|()| workshop.begin(&["--json"], &[&workshop.images()]));
     let ended = [first, second].map(|import| Ended::of(import.wait_with_output().unwrap()));
 
     for ended in &ended {
@@ -456,12 +442,7 @@ fn a_store_that_is_locked_for_a_while_is_waited_for() {
     workshop.write("a.gif", &gif("a", 2000));
     let database = workshop.app.database();
     database.run("BEGIN EXCLUSIVE");
-    let import = workshop
-        .command(&["--json"], &[&workshop.images()])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let import = workshop.begin(&["--json"], &[&workshop.images()]);
 
     // The application itself waits for five seconds, twice.
     workshop.app.log(2);
@@ -581,12 +562,7 @@ fn a_reader_that_has_had_enough_ends_it_quietly() {
         workshop.write(&format!("{number}.gif"), &gif(&number.to_string(), 100));
     }
     for arguments in [&["--json"][..], &[]] {
-        let mut import = workshop
-            .command(arguments, &[&workshop.images()])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut import = workshop.begin(arguments, &[&workshop.images()]);
 
         drop(import.stdout.take());
         let ended = Ended::of(import.wait_with_output().unwrap());

@@ -19,47 +19,61 @@ pub struct KeyValueRepository;
 #[cfg(target_family = "wasm")]
 impl ImageRepository for KeyValueRepository {
     fn get_by_id(&self, id: ImageId) -> Result<Option<Image>, MetadataError> {
-        let store = Store::open_default().map_err(unavailable)?;
-        let value = store.get(&key(id)).map_err(unavailable)?;
+        let value = Entry::read(id)?.value;
         Ok(value.map(|value| image(&value)).transpose()?)
     }
 
     /// The interface has no compare-and-set: of two at once, the last one stays.
     fn insert(&self, id: ImageId, image: &Image) -> Result<bool, MetadataError> {
-        let (store, key) = (Store::open_default().map_err(unavailable)?, key(id));
-        let is_new = store.get(&key).map_err(unavailable)?.is_none();
+        let entry = Entry::read(id)?;
+        let is_new = entry.value.is_none();
         if is_new {
-            set(&store, &key, &Record::from(image))?;
+            entry.set(&Record::from(image))?;
         }
         Ok(is_new)
     }
 
     /// As [`insert`](Self::insert).
     fn put(&self, id: ImageId, image: &Image) -> Result<Put, MetadataError> {
-        let (store, key) = (Store::open_default().map_err(unavailable)?, key(id));
-        let (before, record) = (store.get(&key).map_err(unavailable)?, Record::from(image));
-        let outcome = put(before.as_deref(), &record);
+        let (entry, record) = (Entry::read(id)?, Record::from(image));
+        let outcome = put(entry.value.as_deref(), &record);
         if outcome != Put::Conflict {
-            set(&store, &key, &record)?;
+            entry.set(&record)?;
         }
         Ok(outcome)
     }
 
     fn delete(&self, id: ImageId) -> Result<bool, MetadataError> {
-        let (store, key) = (Store::open_default().map_err(unavailable)?, key(id));
-        let is_there = store.get(&key).map_err(unavailable)?.is_some();
+        let entry = Entry::read(id)?;
+        let is_there = entry.value.is_some();
         if is_there {
-            store.delete(&key).map_err(unavailable)?;
+            entry.store.delete(&entry.key).map_err(unavailable)?;
         }
         Ok(is_there)
     }
 }
 
+/// An image's key, and what stands under it.
 #[cfg(target_family = "wasm")]
-fn set(store: &Store, key: &str, record: &Record) -> Result<(), MetadataError> {
-    let value = serde_json::to_vec(record)
-        .map_err(|error| MetadataError::Unavailable(error.to_string()))?;
-    store.set(key, &value).map_err(unavailable)
+struct Entry {
+    store: Store,
+    key: String,
+    value: Option<Vec<u8>>,
+}
+
+#[cfg(target_family = "wasm")]
+impl Entry {
+    fn read(id: ImageId) -> Result<Self, MetadataError> {
+        let (store, key) = (Store::open_default().map_err(unavailable)?, key(id));
+        let value = store.get(&key).map_err(unavailable)?;
+        Ok(Self { store, key, value })
+    }
+
+    fn set(&self, record: &Record) -> Result<(), MetadataError> {
+        let value = serde_json::to_vec(record)
+            .map_err(|error| MetadataError::Unavailable(error.to_string()))?;
+        self.store.set(&self.key, &value).map_err(unavailable)
+    }
 }
 
 /// The key of an image's record.

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -94,6 +94,15 @@ impl Workshop {
         command
     }
 
+    /// An import that has begun, and whose output is the test's to read.
+    pub fn begin(&self, arguments: &[&str], paths: &[&Path]) -> Child {
+        self.command(arguments, paths)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
     pub fn import(&self, arguments: &[&str], paths: &[&Path]) -> Ended {
         Ended::of(self.command(arguments, paths).output().unwrap())
     }
@@ -105,12 +114,7 @@ impl Workshop {
 
     /// An import of all images that is interrupted as soon as it has told of so many.
     pub fn interrupted_after(&self, images: usize) -> Ended {
-        let mut process = self
-            .command(&["--json"], &[&self.images()])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut process = self.begin(&["--json"], &[&self.images()]);
         let stderr = text_of(process.stderr.take().unwrap());
         let mut stdout = String::new();
         let mut lines = BufReader::new(process.stdout.take().unwrap());

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
+use crate::project;
+
 /// The folder of databases, stored objects and sample images; by default the checkout itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataFolder(PathBuf);
@@ -17,6 +19,14 @@ impl DataFolder {
         std::path::absolute(folder)
             .map(Self)
             .with_context(|| format!("cannot tell where {} is", folder.display()))
+    }
+
+    /// The folder of `--data`, or else the checkout.
+    ///
+    /// # Errors
+    /// As [`at`](Self::at).
+    pub fn given(folder: Option<&Path>) -> anyhow::Result<Self> {
+        Self::at(folder.unwrap_or(project::root()))
     }
 
     /// Where the host keeps its databases: Spin's own choice of name.

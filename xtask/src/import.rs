@@ -49,7 +49,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .arguments
         .iter()
         .any(|argument| argument == "--help" || argument == "-h");
-    let data = DataFolder::at(args.data.as_deref().unwrap_or(project::root()))?;
+    let data = DataFolder::given(args.data.as_deref())?;
     let environment = if asks_for_help {
         Vec::new()
     } else {

@@ -42,7 +42,7 @@ impl Options {
     /// # Errors
     /// When the current folder is gone.
     pub fn data_folder(&self) -> anyhow::Result<DataFolder> {
-        DataFolder::at(self.data.as_deref().unwrap_or(project::root()))
+        DataFolder::given(self.data.as_deref())
     }
 }
 

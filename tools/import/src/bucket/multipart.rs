@@ -37,10 +37,8 @@ impl Bucket {
         let Some(upload_id) = stop.race(self.begin(key, content)).await? else {
             return Ok(Upload::Stopped);
         };
-        let outcome = tokio::select! {
-            outcome = self.put_all_parts(key, content, file, &upload_id) => outcome,
-            () = stop.requested() => Ok(Upload::Stopped),
-        };
+        let put = stop.race(self.put_all_parts(key, content, file, &upload_id));
+        let outcome = put.await.map(|put| put.unwrap_or(Upload::Stopped));
         if !matches!(outcome, Ok(Upload::Done)) {
             // Storage that cannot be told keeps the parts until its own rules remove them.
             let _ = tokio::time::timeout(ABORT_TIMEOUT, self.abort(key, &upload_id)).await;
@@ -124,13 +122,10 @@ impl Bucket {
     async fn complete(&self, key: &str, upload_id: &str, etags: &[String]) -> anyhow::Result<()> {
         let etags = etags.iter().map(String::as_str);
         let credentials = Some(&self.credentials);
-        let action =
-            self.address
-                .complete_multipart_upload(credentials, key, upload_id, etags.clone());
-        let body = self
+        let action = self
             .address
-            .complete_multipart_upload(credentials, key, upload_id, etags)
-            .body();
+            .complete_multipart_upload(credentials, key, upload_id, etags);
+        let body = action.clone().body();
         let answer = self
             .send(&action, Method::POST, |request| request.body(body.clone()))
             .await?;

@@ -59,12 +59,11 @@ impl Bucket {
         bytes: Bytes,
         held: Held,
     ) -> anyhow::Result<Upload> {
-        let answer = if let Held::Bytes(_) = held {
-            // Of another size: whatever it is, it is not this image.
-            self.put_object(key, content, &bytes, false).await?
-        } else {
-            self.put_object(key, content, &bytes, true).await?
-        };
+        // What is there of another size, whatever it is, is not this image.
+        let only_if_absent = !matches!(held, Held::Bytes(_));
+        let answer = self
+            .put_object(key, content, &bytes, only_if_absent)
+            .await?;
         match answer.status() {
             status if status.is_success() => Ok(Upload::Done),
             // Somebody has just put it there, or it may not be seen.

@@ -1,6 +1,6 @@
 //! `image-proxy-import FILE|FOLDER…`: image files become objects and records.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -69,7 +69,6 @@ pub async fn run(args: &Args, options: &SiteOptions, stop: &Stop) -> anyhow::Res
         dry_run: options.style.dry_run,
         stop,
         turns: Mutex::default(),
-        tried: Mutex::default(),
     };
     let gallery = options.gallery();
     // One that cannot be used is not found out about after hours.
@@ -122,10 +121,9 @@ struct Work<'a> {
     accepted: Arc<Accepted>,
     dry_run: bool,
     stop: &'a Stop,
-    /// One turn for each object: the second file of the same bytes finds the object of the first.
-    turns: Mutex<HashMap<Uuid, Arc<tokio::sync::Mutex<()>>>>,
-    /// What a dry run has told of.
-    tried: Mutex<HashSet<Uuid>>,
+    /// One turn for each object, which is set once it has been had: the second file of the same bytes
+    /// finds what the first one has brought.
+    turns: Mutex<HashMap<Uuid, Arc<tokio::sync::Mutex<bool>>>>,
 }
 
 impl Work<'_> {
@@ -161,9 +159,10 @@ impl Work<'_> {
     async fn store(&self, content: Content, source: Source) -> anyhow::Result<Option<Done>> {
         let (id, record) = Record::of(&content);
         let turn = self.turn(id);
-        let _turn = turn.lock().await;
+        let mut turn = turn.lock().await;
+        let is_first = !std::mem::replace(&mut *turn, true);
         let outcome = if self.dry_run {
-            self.stop.race(self.look(id, &record)).await?
+            self.stop.race(self.look(id, &record, is_first)).await?
         } else {
             self.write(id, &record, &content, source).await?
         };
@@ -212,25 +211,19 @@ impl Work<'_> {
         }))
     }
 
-    async fn look(&self, id: Uuid, record: &Record) -> anyhow::Result<Stored> {
+    async fn look(&self, id: Uuid, record: &Record, is_first: bool) -> anyhow::Result<Stored> {
         let held = self.site.bucket.held(&record.storage_key).await?;
         let put = self.site.records.get(id).await?.if_put(id, record);
         let is_there = held == Held::Bytes(record.size_bytes);
         Ok(match put {
             Put::Refused(reason) => Stored::Refused(reason),
             Put::Kept if is_there => Stored::Present,
-            // The second file of the same bytes finds what the first one has brought.
-            Put::Created | Put::Kept if !self.is_first(id) => Stored::Present,
-            Put::Created | Put::Kept => Stored::New,
+            Put::Created | Put::Kept if is_first => Stored::New,
+            Put::Created | Put::Kept => Stored::Present,
         })
     }
 
-    fn is_first(&self, id: Uuid) -> bool {
-        let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
-        tried.insert(id)
-    }
-
-    fn turn(&self, id: Uuid) -> Arc<tokio::sync::Mutex<()>> {
+    fn turn(&self, id: Uuid) -> Arc<tokio::sync::Mutex<bool>> {
         let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(turns.entry(id).or_default())
     }
