@@ -132,6 +132,16 @@ impl Workshop {
         }
     }
 
+    /// An import of all images that is killed as soon as it has told of so many.
+    pub fn killed_after(&self, images: usize) {
+        let mut process = self.begin(&["--json"], &[&self.images()]);
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let told = lines.by_ref().take(images).map(Result::unwrap).count();
+        process.kill().unwrap();
+        process.wait().unwrap();
+        assert_eq!(told, images);
+    }
+
     pub fn gallery_file(&self) -> PathBuf {
         self.folder.path().join("gallery.json")
     }
