@@ -12,7 +12,7 @@ pub mod variables;
 /// Spin's own interfaces, from the same `wit/` that the component is built from.
 pub mod bindings {
     wasmtime::component::bindgen!({
-        path: "../wit",
+        path: "../../wit",
         world: "spin-imports",
         imports: { default: async },
         with: {

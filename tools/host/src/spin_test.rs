@@ -30,7 +30,7 @@ use environment::{Application, Environment};
 /// The interfaces of `spin-test`, from the same `wit/` that the test component is built from.
 mod bindings {
     wasmtime::component::bindgen!({
-        path: "../wit",
+        path: "../../wit",
         world: "fermyon:spin-test/test",
         imports: { default: async | trappable },
         exports: { default: async },

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 /// The folder of the workspace's `Cargo.toml`.
 pub fn root() -> &'static Path {
     let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
-    xtask.parent().unwrap_or(xtask)
+    xtask.ancestors().nth(2).unwrap_or(xtask)
 }
 
 /// The component, as `spin.toml` names it.

@@ -13,7 +13,7 @@ use super::program::Program;
 use crate::settings::Storage;
 
 /// The table of records.
-const SCHEMA: &str = include_str!("../../../migrations/0001_images.sql");
+const SCHEMA: &str = include_str!("../../../../migrations/0001_images.sql");
 
 /// How long presigned URLs last: longer than any run.
 pub const SIGNED_FOR: Duration = Duration::from_hours(24);

@@ -11,7 +11,7 @@ use crate::storage_server::free_ports;
 use crate::{project, python};
 
 /// The service.
-const SOURCE: &str = "xtask/src/bench/peers/fastapi";
+const SOURCE: &str = "tools/xtask/src/bench/peers/fastapi";
 
 /// How the service comes by its client of S3.
 #[derive(Clone, Copy, PartialEq, Eq)]
