@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use crate::harness::images::{gif, hex};
 use crate::harness::response::send;
 use crate::harness::xtask;
-use running::{Offer, Up};
+use running::{Offer, Up, command};
 
 /// The sample images by file name, and their types.
 const SAMPLES: [(&str, &str); 6] = [
@@ -179,6 +179,92 @@ fn an_image_is_imported_into_what_up_runs() {
     assert!(response.bytes() == gif("new", 3000));
     let gallery = std::fs::read_to_string(data.path().join(".spin/gallery.json")).unwrap();
     assert!(gallery.contains("new.gif"));
+    assert_eq!(up.interrupt().code(), Some(0));
+}
+
+#[test]
+fn a_data_folder_is_of_one_up_alone_and_nobody_forgets_what_another_uses() {
+    let data = folder_with_images("first");
+    let up = Up::start(data.path(), "sqlite");
+
+    let second = command(data.path(), "sqlite")
+        .args(["--listen", "0", "--gallery", "0", "--fresh"])
+        .output()
+        .unwrap();
+
+    assert_eq!(second.status.code(), Some(1));
+    let error = String::from_utf8_lossy(&second.stderr);
+    let holder = format!("in use by another `cargo xtask up`, process {}:", up.id());
+    assert!(error.contains(&holder), "{error}");
+    assert_serves(&up.offers[0]);
+    assert_eq!(up.interrupt().code(), Some(0));
+    assert_eq!(records(data.path(), "sqlite"), 6);
+}
+
+#[test]
+fn a_port_that_is_given_twice_is_refused_before_anything_starts() {
+    let data = folder_with_images("nobody");
+
+    let refused = command(data.path(), "sqlite")
+        .args(["--listen", "1", "--gallery", ":1"])
+        .output()
+        .unwrap();
+
+    assert_eq!(refused.status.code(), Some(1));
+    let error = String::from_utf8_lossy(&refused.stderr);
+    assert!(
+        error.contains("--listen and --gallery are both given port 1"),
+        "{error}"
+    );
+    assert!(!data.path().join(".image-proxy").exists());
+}
+
+#[test]
+fn what_up_started_ends_with_it_however_it_ends() {
+    let data = folder_with_images("killed");
+    let up = Up::start(data.path(), "sqlite");
+    let addresses = up.addresses();
+
+    up.kill();
+
+    for address in addresses {
+        assert!(
+            TcpStream::connect(&address).is_err(),
+            "{address} still answers"
+        );
+    }
+    let again = Up::start(data.path(), "sqlite");
+    assert_serves(&again.offers[0]);
+    assert_eq!(again.interrupt().code(), Some(0));
+}
+
+#[test]
+fn another_device_sees_the_pictures_where_up_listens_at_every_address() {
+    let data = folder_with_images("network");
+    let everywhere = ["--listen", "0.0.0.0:0", "--gallery", "0.0.0.0:0"];
+    let up = Up::start_with(data.path(), "sqlite", &everywhere);
+    // Another name of this machine stands for what another device calls it.
+    let elsewhere = |origin: &str| origin.replace("127.0.0.1", "127.0.0.2");
+    let gallery = elsewhere(up.gallery.as_deref().unwrap());
+    let get = |url: String| {
+        let request = Request::get(url).header("origin", &gallery);
+        send(request.body(()).unwrap()).unwrap()
+    };
+
+    let config: Value =
+        serde_json::from_slice(get(format!("{gallery}/config.json")).bytes()).unwrap();
+    let page = get(format!("{gallery}/"));
+    let picture = get(elsewhere(&up.offers[0].url));
+
+    let api = elsewhere(up.api());
+    assert_eq!(config["api"], api.as_str());
+    let policy = page.headers["content-security-policy"].to_str().unwrap();
+    assert!(
+        policy.contains(&format!("img-src 'self' {api};")),
+        "{policy}"
+    );
+    assert_eq!(picture.status, 200);
+    assert_eq!(picture.headers["access-control-allow-origin"], "*");
     assert_eq!(up.interrupt().code(), Some(0));
 }
 

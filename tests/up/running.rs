@@ -41,13 +41,15 @@ impl Up {
 
     /// As `start`, with more arguments.
     pub fn start_with(data: &Path, metadata: &str, arguments: &[&str]) -> Self {
-        let any_port = "127.0.0.1:0";
-        let mut process = Command::new(xtask())
-            .args(["up", "--listen", any_port, "--storage", any_port])
-            .args(["--gallery", any_port, "--metadata", metadata, "--data"])
-            .arg(data)
+        let mut command = command(data, metadata);
+        if !arguments.contains(&"--listen") {
+            command.args(["--listen", ":0"]);
+        }
+        if !arguments.contains(&"--no-gallery") && !arguments.contains(&"--gallery") {
+            command.args(["--gallery", "localhost:0"]);
+        }
+        let mut process = command
             .args(arguments)
-            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -57,10 +59,12 @@ impl Up {
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let mut before = Vec::new();
         for line in lines.by_ref().map_while(Result::ok) {
-            if line == "Ctrl-C stops everything." {
+            let is_last =
+                line.starts_with("The gallery: ") || line.starts_with("The application: ");
+            before.push(line);
+            if is_last {
                 break;
             }
-            before.push(line);
         }
         let Some(storage) = before.iter().find_map(|line| storage_in(line)) else {
             let errors = stderr.join().unwrap();
@@ -93,6 +97,11 @@ impl Up {
         &url[..url.find("/api/").unwrap()]
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// The addresses that it listens on: the application's, storage's and the gallery's.
     pub fn addresses(&self) -> Vec<String> {
         let origins = [self.api()].into_iter().chain(self.gallery.as_deref());
@@ -101,6 +110,17 @@ impl Up {
             .chain([self.storage.as_str()])
             .map(str::to_owned)
             .collect()
+    }
+
+    /// Ends it as nothing can catch, and waits for the end of its processes, each of which holds its
+    /// standard error open.
+    pub fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+        let stderr = self.stderr.take().unwrap();
+        wait_for("the end of its processes", || {
+            stderr.is_finished().then_some(())
+        });
     }
 
     /// Stops it as Ctrl-C does. Returns once every process that it started is gone too: each of them
@@ -119,6 +139,16 @@ impl Up {
         });
         (status, stderr.join().unwrap())
     }
+}
+
+/// `up` on a data folder and any free port for storage.
+pub fn command(data: &Path, metadata: &str) -> Command {
+    let mut command = Command::new(xtask());
+    command
+        .args(["up", "--storage", "0", "--metadata", metadata, "--data"])
+        .arg(data)
+        .stdin(Stdio::null());
+    command
 }
 
 impl Drop for Up {
@@ -163,5 +193,6 @@ fn storage_in(line: &str) -> Option<String> {
 
 /// `The gallery: http://127.0.0.1:4200`
 fn gallery_in(line: &str) -> Option<String> {
-    line.strip_prefix("The gallery: ").map(str::to_owned)
+    let places = line.strip_prefix("The gallery: ")?;
+    Some(places.split(',').next()?.to_owned())
 }

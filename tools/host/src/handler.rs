@@ -13,10 +13,8 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use tokio::{
-    runtime::Handle,
-    sync::{mpsc, oneshot},
-};
+use tokio::{runtime::Handle, sync::oneshot};
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use wasmtime::Store;
 use wasmtime_wasi_http::{
     Error, WasiBody, WasiHttpView,
@@ -31,9 +29,6 @@ use crate::{
     engine::{Compiled, Instance, one_line},
 };
 
-/// Held while a component works; when all are gone, all work is done.
-pub type InFlight = mpsc::Sender<()>;
-
 /// Lets a fresh instance of the component answer `request`.
 ///
 /// The instance works within the task of its connection, here and whenever its response's body is
@@ -43,7 +38,7 @@ pub async fn handle(
     component: &Compiled,
     id: &str,
     request: Request<Incoming>,
-    in_flight: InFlight,
+    in_flight: TaskTrackerToken,
 ) -> Response<WasiBody> {
     let what = format!(
         "Component `{id}`: {} {}",

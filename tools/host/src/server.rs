@@ -18,15 +18,15 @@ use hyper_util::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::mpsc,
     time::sleep,
 };
+use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 use wasmtime_wasi_http::WasiBody;
 
 use crate::{
     diagnostics::report,
     engine::Compiled,
-    handler::{self, InFlight},
+    handler,
     interrupts::Interrupts,
     routes::{Routes, WELL_KNOWN_PREFIX},
 };
@@ -56,7 +56,7 @@ pub struct Application {
 pub async fn serve(listener: TcpListener, application: Application, mut interrupts: Interrupts) {
     let application = Arc::new(application);
     let connections = GracefulShutdown::new();
-    let (in_flight, mut all_done) = mpsc::channel(1);
+    let in_flight = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
             () = interrupts.next() => break,
@@ -70,11 +70,12 @@ pub async fn serve(listener: TcpListener, application: Application, mut interrup
             }
         }
     }
-    drop((listener, in_flight));
+    drop(listener);
+    in_flight.close();
     let ended = async {
         connections.shutdown().await;
         // A component may work on after its response, to log it for example.
-        all_done.recv().await;
+        in_flight.wait().await;
     };
     tokio::select! {
         () = ended => {}
@@ -88,13 +89,13 @@ fn connect(
     connections: &GracefulShutdown,
     stream: TcpStream,
     client: SocketAddr,
-    in_flight: &InFlight,
+    in_flight: &TaskTracker,
 ) {
     // Else the last packet of a small response waits for the client's delayed acknowledgement.
     let _ = stream.set_nodelay(true);
     let (application, in_flight) = (application.clone(), in_flight.clone());
     let service = service_fn(move |request| {
-        let (application, in_flight) = (application.clone(), in_flight.clone());
+        let (application, in_flight) = (application.clone(), in_flight.token());
         async move { Ok::<_, Infallible>(application.answer(request, client, in_flight).await) }
     });
     let connection = http1::Builder::new()
@@ -113,7 +114,7 @@ impl Application {
         &self,
         mut request: Request<Incoming>,
         client: SocketAddr,
-        in_flight: InFlight,
+        in_flight: TaskTrackerToken,
     ) -> Response<WasiBody> {
         let uri = request.uri().clone();
         if let Some(name) = uri.path().strip_prefix(WELL_KNOWN_PREFIX) {

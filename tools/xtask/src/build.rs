@@ -1,28 +1,40 @@
-//! `cargo xtask build`: the component, the host that runs it and the program that brings images in.
+//! `cargo xtask build`: the component, and the programs that run it, fill it and show it.
 
 use std::process::{Command, ExitCode};
 
 use anyhow::Context as _;
 
 use crate::cargo::cargo;
+use crate::steps::Steps;
 use crate::wasm_target::{self, Toolchain};
 use crate::{process, project};
 
-/// Build the component (.wasm), the host that runs it and the importer
+/// Build the component (.wasm), and the programs of tools/
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Makes sure of the wasm32-wasip2 target first: by rustup, or on Debian by its own packages.")]
 pub struct Args {}
 
-/// Builds both and says where the component is.
+/// Builds all and says where the component is.
+///
+/// # Errors
+/// When something cannot be built.
 pub fn run(_args: &Args) -> anyhow::Result<ExitCode> {
-    component()?;
-    tools()?;
+    let mut steps = Steps::of(2);
+    component(&mut steps)?;
+    tools(&mut steps)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Builds the component and prints its path and size.
-pub fn component() -> anyhow::Result<()> {
+/// A step that builds the component and prints its path and size.
+///
+/// # Errors
+/// When it cannot be built; its own words are above.
+pub fn component(steps: &mut Steps) -> anyhow::Result<()> {
+    steps.take("build the component", build_component)
+}
+
+fn build_component() -> anyhow::Result<()> {
     process::run(&mut component_command(wasm_target::ensure()?))?;
     let path = project::component();
     let size = std::fs::metadata(&path)
@@ -32,17 +44,31 @@ pub fn component() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Builds the host and the importer.
-pub fn tools() -> anyhow::Result<()> {
+/// A step that builds the programs of `tools/`.
+///
+/// # Errors
+/// When one cannot be built; its own words are above.
+pub fn tools(steps: &mut Steps) -> anyhow::Result<()> {
+    let what = "build its host, a storage, the importer and the gallery";
+    steps.take(what, build_tools)
+}
+
+/// Builds the programs of `tools/`.
+///
+/// # Errors
+/// As [`tools`].
+pub fn build_tools() -> anyhow::Result<()> {
     process::run(&mut tools_command())
 }
 
 /// The command that builds the component.
+#[must_use]
 pub fn component_command(toolchain: Toolchain) -> Command {
     wasm_command(toolchain, "image-proxy")
 }
 
 /// The command that builds the tests that run beside the component.
+#[must_use]
 pub fn test_component_command(toolchain: Toolchain) -> Command {
     wasm_command(toolchain, "image-proxy-spin-test")
 }
@@ -55,10 +81,11 @@ fn wasm_command(toolchain: Toolchain, package: &str) -> Command {
     cargo
 }
 
-/// The command that builds the host and the importer.
+/// The command that builds the programs of `tools/`.
 ///
 /// It selects the whole workspace, as those of `cargo xtask test` do: the selection decides the features
 /// that dependencies are compiled with, and another one would compile the WebAssembly runtime twice.
+#[must_use]
 pub fn tools_command() -> Command {
     let mut cargo = cargo();
     cargo

@@ -3,12 +3,14 @@
 use std::process::Command;
 
 /// The cargo on `PATH`, called as if from a shell.
+#[must_use]
 pub fn cargo() -> Command {
     as_from_a_shell(Command::new("cargo"))
 }
 
 /// Takes from `command` what `cargo run` tells this program about its own package. Some build scripts
 /// (that of `ring`, for one) watch these variables, and would compile anew at every second build.
+#[must_use]
 pub fn as_from_a_shell(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {
         let about_this_package = name.to_str().is_some_and(|name| {

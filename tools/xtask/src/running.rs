@@ -5,10 +5,11 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::data_folder::DataFolder;
+use crate::metadata_store::MetadataStore;
 use crate::project;
 use crate::settings::Storage;
 
@@ -25,14 +26,22 @@ pub struct Running {
     s3_bucket: String,
     s3_access_key_id: String,
     s3_secret_access_key: String,
+    /// Where its records are, as its setting `metadata_store` says it.
+    metadata_store: String,
 }
 
 impl Running {
     /// An application on this storage.
-    pub fn on(storage: &Storage, api: String, records_token: String) -> Self {
+    pub fn on(
+        storage: &Storage,
+        api: String,
+        records_token: String,
+        metadata: MetadataStore,
+    ) -> Self {
         Self {
             api,
             records_token,
+            metadata_store: metadata.name().to_owned(),
             s3_endpoint: storage.endpoint.clone(),
             s3_region: storage.region.clone(),
             s3_bucket: storage.bucket.clone(),
@@ -68,13 +77,14 @@ impl Running {
     /// What to start, where there is nothing.
     pub fn read(data: &DataFolder) -> anyhow::Result<Self> {
         let file = data.running();
-        let text = std::fs::read(&file).with_context(|| {
-            format!(
-                "no application runs on this data folder: start it by `cargo xtask up`, with the \
-                 same --data ({} is not there)",
-                project::shown(&file)
-            )
-        })?;
+        // One that was killed has left its file.
+        ensure!(
+            data.is_in_use() && file.exists(),
+            "no application runs on {}: start it by `cargo xtask up`, with the same --data",
+            project::shown(data.folder())
+        );
+        let cannot_read = || format!("cannot read {}", project::shown(&file));
+        let text = std::fs::read(&file).with_context(cannot_read)?;
         serde_json::from_slice(&text)
             .with_context(|| format!("cannot use {}", project::shown(&file)))
     }
@@ -95,6 +105,7 @@ impl Running {
             s3_bucket,
             s3_access_key_id,
             s3_secret_access_key,
+            metadata_store: _,
         } = self;
         let texts = [
             ("IMAGE_PROXY_RECORDS", api.as_str()),
@@ -127,7 +138,12 @@ mod tests {
 
     fn running() -> Running {
         let storage = Storage::read(&project::runtime_config()).unwrap();
-        Running::on(&storage, "http://127.0.0.1:3000".into(), "a token".into())
+        Running::on(
+            &storage,
+            "http://127.0.0.1:3000".into(),
+            "a token".into(),
+            MetadataStore::Sqlite,
+        )
     }
 
     #[test]
@@ -135,6 +151,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let data = DataFolder::at(folder.path()).unwrap();
 
+        let lock = data.lock().unwrap();
         running().write(&data).unwrap();
         running().write(&data).unwrap();
 
@@ -142,6 +159,19 @@ mod tests {
         let mode = data.running().metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         Running::forget(&data);
+        let error = Running::read(&data).unwrap_err().to_string();
+        assert!(error.contains("cargo xtask up"), "{error}");
+        drop(lock);
+    }
+
+    #[test]
+    fn what_an_up_that_was_killed_has_left_is_not_taken_for_a_running_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataFolder::at(folder.path()).unwrap();
+
+        drop(data.lock().unwrap());
+        running().write(&data).unwrap();
+
         let error = Running::read(&data).unwrap_err().to_string();
         assert!(error.contains("cargo xtask up"), "{error}");
     }

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use rusty_s3::{Bucket, Credentials, UrlStyle};
 use serde::Deserialize;
 
 /// The region of a manifest's default.
@@ -31,21 +30,6 @@ pub struct Storage {
 }
 
 impl Storage {
-    /// The bucket of storage of one's own, named in the path, and the key that signs URLs into it.
-    ///
-    /// # Errors
-    /// When the endpoint is no URL.
-    pub fn signing(&self) -> anyhow::Result<(Bucket, Credentials)> {
-        let bucket = Bucket::new(
-            self.endpoint.parse()?,
-            UrlStyle::Path,
-            self.bucket.clone(),
-            self.region.clone(),
-        )?;
-        let key = Credentials::new(&*self.access_key_id, &*self.secret_access_key);
-        Ok((bucket, key))
-    }
-
     /// Reads the static variables provider of a runtime configuration file.
     ///
     /// # Errors
@@ -88,6 +72,7 @@ impl Storage {
     }
 
     /// The same storage at another origin.
+    #[must_use]
     pub fn at(self, endpoint: &str) -> Self {
         Self {
             endpoint: endpoint.to_owned(),

@@ -4,22 +4,18 @@ mod minio;
 mod seaweedfs;
 
 use std::fs::File;
-use std::net::{IpAddr, TcpListener};
+use std::net::{IpAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use rusty_s3::S3Action as _;
 
 use crate::{project, settings};
 
 /// Longest that a server may take to start.
 const PATIENCE: Duration = Duration::from_mins(1);
-
-/// How long a signature of ours lasts.
-const SIGNED_FOR: Duration = Duration::from_mins(1);
 
 /// What `--storage` names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,6 +72,7 @@ impl Server {
     }
 
     /// What the tests' step is called.
+    #[must_use]
     pub fn heading(&self) -> &'static str {
         match self {
             Self::Minio(_) => "storage tests on MinIO",
@@ -86,11 +83,12 @@ impl Server {
 
     /// Whether the tests may see what the app asks of it: signed requests name the host that they
     /// were made for, so that a relay in between works in plain HTTP alone.
+    #[must_use]
     pub fn can_be_observed(&self) -> bool {
         !matches!(self, Self::Url(url) if url.starts_with("https://"))
     }
 
-    /// Starts it on `address`, and waits until it takes objects.
+    /// Starts it on `address`, and waits until it listens; it may refuse objects for a while yet.
     ///
     /// # Errors
     /// When it does not; the text says where its own words are.
@@ -159,6 +157,7 @@ impl Endpoint {
     }
 
     /// How a bucket of it is reached.
+    #[must_use]
     pub fn bucket(&self, name: &str) -> settings::Storage {
         settings::Storage {
             endpoint: self.origin.clone(),
@@ -171,7 +170,12 @@ impl Endpoint {
         }
     }
 
+    fn authority(&self) -> &str {
+        self.origin.trim_start_matches("http://")
+    }
+
     /// What tells the tests of it.
+    #[must_use]
     pub fn environment(&self) -> [(&'static str, &str); 5] {
         [
             ("STORAGE_NAME", self.name),
@@ -180,19 +184,6 @@ impl Endpoint {
             ("STORAGE_ACCESS_KEY_ID", &self.access_key_id),
             ("STORAGE_SECRET_ACCESS_KEY", &self.secret_access_key),
         ]
-    }
-
-    /// Whether it takes an object.
-    fn takes_objects(&self) -> anyhow::Result<()> {
-        let (bucket, key) = self.bucket("ready").signing().context("no URL")?;
-        let put = |url: &str| ureq::put(url).send_empty();
-        // Another attempt may have made it.
-        let _ = put(bucket.create_bucket(&key).sign(SIGNED_FOR).as_str());
-        put(bucket
-            .put_object(Some(&key), "ready")
-            .sign(SIGNED_FOR)
-            .as_str())?;
-        Ok(())
     }
 }
 
@@ -221,9 +212,8 @@ impl Running {
     fn wait(&mut self) -> anyhow::Result<()> {
         let started = Instant::now();
         loop {
-            let refusal = match self.endpoint.takes_objects() {
-                Ok(()) => return Ok(()),
-                Err(refusal) => refusal,
+            let Err(refusal) = TcpStream::connect(self.endpoint.authority()) else {
+                return Ok(());
             };
             if let Some(process) = &mut self.process
                 && let Some(status) = process.try_wait()?
@@ -231,7 +221,8 @@ impl Running {
                 bail!("{} ended: {status}", self.endpoint.name);
             }
             if started.elapsed() > PATIENCE {
-                return Err(refusal.context(format!("{} takes no objects", self.endpoint.name)));
+                let name = self.endpoint.name;
+                return Err(refusal).with_context(|| format!("{name} does not listen"));
             }
             std::thread::sleep(Duration::from_millis(100));
         }
@@ -261,6 +252,7 @@ impl Folder {
     }
 
     /// Where it is.
+    #[must_use]
     pub fn path(&self) -> &Path {
         &self.0
     }

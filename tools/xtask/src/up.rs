@@ -1,16 +1,17 @@
 //! `cargo xtask up`: from a fresh clone to pictures in the browser.
 
-mod bucket;
-mod gallery;
-mod host;
+mod address;
+mod announcement;
+mod application;
+mod programs;
 mod samples;
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
-use anyhow::{Context as _, bail};
-use image_proxy_embedded_storage::{Credentials, EmbeddedStorage};
+use anyhow::Context as _;
+use uuid::Uuid;
 
 use crate::data_folder::DataFolder;
 use crate::host::Kind;
@@ -18,20 +19,32 @@ use crate::local::Options;
 use crate::metadata_store::MetadataStore;
 use crate::running::Running;
 use crate::settings::Storage;
-use crate::signals::StopSignals;
-use crate::{build, project, sample_images};
-use gallery::{Gallery, Site};
-use host::{Host, Launch};
-use samples::Sample;
-use uuid::Uuid;
+use crate::steps::Steps;
+use crate::{build, process, project};
+use address::Wanted;
+use announcement::Announcement;
+use application::Launch;
+use programs::{Interrupted, Programs};
+
+pub use address::parse_loopback;
+
+/// Port of the gallery.
+const GALLERY_PORT: u16 = 4200;
+
+const STORAGE: &str = "storage";
+const GALLERY: &str = "the gallery";
+const APPLICATION: &str = "the application";
 
 /// Build everything, start storage, the application and a gallery, and print where they are
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Runs until Ctrl-C. At the first run it draws six images into examples/images; every run imports
-all images in there, so put yours beside them, or use `cargo xtask import` while it runs. Objects are kept in .image-proxy/storage, records
-in .spin/sqlite_db.db or, with --metadata key-value, .spin/sqlite_key_value.db. The gallery is
-a page of another origin, examples/gallery: edit it and reload.
+all images in there, so put yours beside them, or use `cargo xtask import` while it runs. Objects are
+kept in .image-proxy/storage, records in .spin/sqlite_db.db or, with --metadata key-value,
+.spin/sqlite_key_value.db. The gallery is a page of another origin, examples/gallery: edit it and reload.
+
+Addresses are written 127.0.0.1:3000, localhost:3000, :3000 or 3000; without an address it is this
+machine alone. Port 0 takes a free one.
 
 Examples:
   cargo xtask up
@@ -39,19 +52,20 @@ Examples:
   cargo xtask up --host spin           with the Spin on PATH, or the one that SPIN_BIN names
   cargo xtask up --fresh               forget all imported images first
   cargo xtask up --no-gallery          the API alone, cross-origin settings as they are
-  cargo xtask up --listen 127.0.0.1:0 --storage 127.0.0.1:0 --gallery 127.0.0.1:0 --data target/second
+  cargo xtask up --listen 0.0.0.0:3000 for other devices, too: the application and the gallery
+  cargo xtask up --listen 0 --storage 0 --gallery 0 --data target/second
                                        a second one beside the first, on free ports")]
 pub struct Args {
-    /// Where the application listens; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:3000")]
+    /// Where the application listens
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:3000", value_parser = address::parse)]
     listen: SocketAddr,
 
-    /// Where the gallery listens; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:4200")]
-    gallery: SocketAddr,
+    /// Where the gallery listens [default: port 4200 at the address of --listen]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = address::parse)]
+    gallery: Option<SocketAddr>,
 
     /// Serve no gallery
-    #[arg(long)]
+    #[arg(long, conflicts_with = "gallery")]
     no_gallery: bool,
 
     /// Remove all databases and stored objects first
@@ -68,169 +82,83 @@ pub struct Args {
 
 impl Args {
     fn gallery(&self) -> Option<SocketAddr> {
-        (!self.no_gallery).then_some(self.gallery)
+        let beside_the_application = SocketAddr::new(self.listen.ip(), GALLERY_PORT);
+        (!self.no_gallery).then(|| self.gallery.unwrap_or(beside_the_application))
+    }
+
+    fn addresses(&self, storage: SocketAddr) -> Vec<Wanted> {
+        let all = [
+            ("--listen", Some(self.listen)),
+            ("--storage", Some(storage)),
+            ("--gallery", self.gallery()),
+        ];
+        all.into_iter()
+            .filter_map(|(option, address)| {
+                Some(Wanted {
+                    option,
+                    address: address?,
+                })
+            })
+            .collect()
     }
 }
 
-/// Runs until it is told to stop, or until the application ends by itself.
+/// Runs until it is told to stop, or until a program of it ends by itself.
+///
+/// # Errors
+/// When something cannot be built, used or started.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     // Whatever can go wrong without waiting for a build is looked at first.
     let settings = args.local.storage_settings()?;
     let storage_address = settings.loopback_address()?;
     let data = args.local.data_folder()?;
     let program = args.host.program()?;
-    ensure_free(
-        args.listen,
-        "stop it, or choose another address with --listen",
-    )?;
-    ensure_free(
-        storage_address,
-        "stop it, or choose another address with --storage",
-    )?;
-    if let Some(address) = args.gallery() {
-        ensure_free(address, "stop it, or choose another address with --gallery")?;
-    }
+    address::ensure_free(&args.addresses(storage_address))?;
+    let _lock = data.lock()?;
 
-    build::component()?;
-    build::tools()?;
+    let mut steps = Steps::of(4);
+    announcement::say_what_a_first_build_takes();
+    build::component(&mut steps)?;
+    build::tools(&mut steps)?;
+    steps.take("draw sample images", || draw_samples(args, &data))?;
+
+    let mut programs = Programs::watch()?;
+    let up = Up {
+        args,
+        data: &data,
+        settings,
+        program: &program,
+    };
+    let started = steps.take(
+        "start storage, application and gallery, and import images",
+        || up.start(&mut programs, storage_address),
+    );
+    let error = match started {
+        Ok(announcement) => {
+            print!("{announcement}");
+            programs.run()
+        }
+        Err(error) => error,
+    };
+    println!("stopping");
+    Running::forget(&data);
+    programs.stop();
+    if error.is::<Interrupted>() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    Err(error)
+}
+
+fn draw_samples(args: &Args, data: &DataFolder) -> anyhow::Result<()> {
     if args.fresh {
         forget(&data.state())?;
         forget(&data.objects())?;
     }
-    sample_images::draw_missing(&data.sample_images())?;
-
-    tokio::runtime::Runtime::new()
-        .context("cannot start the runtime")?
-        .block_on(serve(args, &program, settings, storage_address, &data))
-}
-
-async fn serve(
-    args: &Args,
-    program: &Path,
-    settings: Storage,
-    address: SocketAddr,
-    data: &DataFolder,
-) -> anyhow::Result<ExitCode> {
-    let mut signals = StopSignals::catch().context("cannot watch for Ctrl-C")?;
-
-    let storage = start_storage(&settings, address, &data.objects()).await?;
-    // Its port may have been anybody's choice until now.
-    let settings = settings.at(&storage.endpoint());
-    tokio::task::spawn_blocking({
-        let settings = settings.clone();
-        move || bucket::create(&settings)
-    })
-    .await??;
-    // It listens before the application starts, which has to know its origin.
-    let gallery = match args.gallery() {
-        Some(address) => Some(Gallery::listen(address).await?),
-        None => None,
-    };
-    let token = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
-    let mut host = start_host(args, program, data, &settings, &token, gallery.as_ref())?;
-    let places = format!(
-        "Objects are in storage at {}, records in {}.",
-        settings.endpoint,
-        project::shown(&args.local.metadata.file(data))
-    );
-    let shown = async {
-        let api = host.wait_until_healthy().await?;
-        let running = Running::on(&settings, api.clone(), token);
-        running.write(data)?;
-        let samples = samples::import(&running, data).await?;
-        print(gallery.as_ref(), &samples, &places);
-        let site = Site {
-            page: project::gallery(),
-            pictures: data.gallery(),
-            api,
-        };
-        tokio::select! {
-            ended = host.wait() => bail!("the application ended by itself: {}", ended?),
-            () = serve_gallery(gallery.as_ref(), site) => Ok(()),
-        }
-    };
-    let outcome = tokio::select! {
-        outcome = shown => outcome,
-        () = signals.next() => Ok(()),
-    };
-    println!("stopping");
-    Running::forget(data);
-    host.stop().await?;
-    storage.stop().await;
-    outcome.map(|()| ExitCode::SUCCESS)
-}
-
-async fn start_storage(
-    settings: &Storage,
-    address: SocketAddr,
-    folder: &Path,
-) -> anyhow::Result<EmbeddedStorage> {
-    let credentials = Credentials {
-        access_key_id: settings.access_key_id.clone(),
-        secret_access_key: settings.secret_access_key.clone(),
-    };
-    EmbeddedStorage::start_unrecorded(address, folder, &credentials)
-        .await
-        .context("cannot start storage")
-}
-
-fn start_host(
-    args: &Args,
-    program: &Path,
-    data: &DataFolder,
-    storage: &Storage,
-    token: &str,
-    gallery: Option<&Gallery>,
-) -> anyhow::Result<Host> {
-    let metadata = args.local.metadata;
-    let mut variables = vec![
-        ("s3_endpoint", storage.endpoint.as_str()),
-        ("metadata_store", metadata.name()),
-    ];
-    variables.extend(gallery.map(|gallery| ("cors_allowed_origins", gallery.origin())));
-    Host::start(&Launch {
-        program,
-        listen: args.listen,
-        state: &data.state(),
-        has_table: metadata == MetadataStore::Sqlite,
-        variables: &variables,
-        records_token: token,
-    })
-}
-
-fn print(gallery: Option<&Gallery>, samples: &[Sample], places: &str) {
-    if let Some(gallery) = gallery {
-        println!("\nThe gallery: {}", gallery.origin());
-    }
-    println!("\n{} images, ready to click:\n", samples.len());
-    for sample in samples {
-        println!(
-            "  {}   {} ({}, {} kB)",
-            sample.url,
-            project::shown(&sample.path),
-            sample.mime_type,
-            sample.size_bytes.div_ceil(1000),
-        );
-    }
-    println!("\n{places}\nCtrl-C stops everything.");
-}
-
-/// Never returns, be there a gallery or not.
-async fn serve_gallery(gallery: Option<&Gallery>, site: Site) {
-    match gallery {
-        Some(gallery) => gallery.serve(site).await,
-        None => std::future::pending().await,
-    }
-}
-
-fn ensure_free(address: SocketAddr, advice: &str) -> anyhow::Result<()> {
-    match TcpListener::bind(address) {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
-            bail!("{address} is taken by another program: {advice}")
-        }
-        Err(error) => Err(error).with_context(|| format!("cannot listen on {address}")),
-    }
+    let mut draw = Command::new(project::gallery_program());
+    // Told in a short form, which it then uses itself.
+    draw.arg("draw")
+        .arg(project::from_root(&data.sample_images()));
+    process::run(draw.current_dir(project::root()))
 }
 
 fn forget(folder: &Path) -> anyhow::Result<()> {
@@ -242,22 +170,159 @@ fn forget(folder: &Path) -> anyhow::Result<()> {
     }
 }
 
+/// What is to be brought up.
+struct Up<'a> {
+    args: &'a Args,
+    data: &'a DataFolder,
+    settings: Storage,
+    program: &'a Path,
+}
+
+impl Up<'_> {
+    fn start(self, programs: &mut Programs, storage: SocketAddr) -> anyhow::Result<Announcement> {
+        programs.start(STORAGE, &self.storage(storage))?;
+        let endpoint = programs.origin_of(STORAGE)?;
+        // Its port may have been anybody's choice until now.
+        let settings = self.settings.clone().at(&endpoint);
+        // The gallery listens before the application starts, which has to know its origin.
+        let gallery = match self.args.gallery() {
+            Some(address) => {
+                programs.start(GALLERY, &self.gallery(address))?;
+                Some(programs.origin_of(GALLERY)?)
+            }
+            None => None,
+        };
+        let token = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
+        let origins = gallery.as_deref().map(allowed_origins).transpose()?;
+        programs.start(
+            APPLICATION,
+            &self.application(&settings, &token, origins.as_deref()),
+        )?;
+        let api = address::reachable(&programs.origin_of(APPLICATION)?)?;
+
+        let metadata = self.args.local.metadata;
+        let running = Running::on(&settings, api.clone(), token, metadata);
+        running.write(self.data)?;
+        Ok(Announcement {
+            samples: samples::import(programs, &running, self.data)?,
+            objects: settings.endpoint,
+            records: metadata.file(self.data),
+            gallery,
+            api,
+        })
+    }
+
+    fn storage(&self, listen: SocketAddr) -> Command {
+        let mut command = Command::new(project::storage());
+        command
+            .args([
+                "--listen",
+                &listen.to_string(),
+                "--bucket",
+                &self.settings.bucket,
+                "--folder",
+            ])
+            .arg(self.data.objects())
+            .env("STORAGE_ACCESS_KEY_ID", &self.settings.access_key_id)
+            .env(
+                "STORAGE_SECRET_ACCESS_KEY",
+                &self.settings.secret_access_key,
+            );
+        command
+    }
+
+    fn gallery(&self, listen: SocketAddr) -> Command {
+        let mut command = Command::new(project::gallery_program());
+        command
+            .args(["serve", "--listen", &listen.to_string(), "--page"])
+            .arg(project::gallery())
+            .arg("--pictures")
+            .arg(self.data.gallery())
+            .arg("--running")
+            .arg(self.data.running());
+        command
+    }
+
+    fn application(&self, storage: &Storage, token: &str, origins: Option<&str>) -> Command {
+        let metadata = self.args.local.metadata;
+        let mut variables = vec![
+            ("s3_endpoint", storage.endpoint.as_str()),
+            ("metadata_store", metadata.name()),
+        ];
+        variables.extend(origins.map(|origins| ("cors_allowed_origins", origins)));
+        let launch = Launch {
+            program: self.program,
+            listen: self.args.listen,
+            state: &self.data.state(),
+            has_table: metadata == MetadataStore::Sqlite,
+            variables: &variables,
+            records_token: token,
+        };
+        launch.command()
+    }
+}
+
+/// The origins by which browsers may name the gallery: of a gallery for other devices, any.
+fn allowed_origins(gallery: &str) -> anyhow::Result<String> {
+    let cannot_tell = || format!("{gallery} names no address and port");
+    let authority = gallery.strip_prefix("http://").with_context(cannot_tell)?;
+    let address: SocketAddr = authority.parse().with_context(cannot_tell)?;
+    let port = address.port();
+    Ok(match address.ip() {
+        ip if ip.is_unspecified() => "*".to_owned(),
+        ip if ip.is_loopback() => format!("{gallery},http://localhost:{port}"),
+        _ => gallery.to_owned(),
+    })
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 mod tests {
+    use clap::Parser as _;
+
     use super::*;
 
+    #[derive(Debug, clap::Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn args(arguments: &[&str]) -> Args {
+        let words = ["up"].iter().chain(arguments);
+        Cli::try_parse_from(words).unwrap().args
+    }
+
     #[test]
-    fn a_taken_port_is_told_in_one_line_with_what_to_do() {
-        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = taken.local_addr().unwrap();
+    fn the_gallery_is_where_it_is_told_else_beside_the_application_else_nowhere() {
+        for (arguments, expected) in [
+            (&[][..], Some("127.0.0.1:4200")),
+            (&["--listen", "0.0.0.0:80"], Some("0.0.0.0:4200")),
+            (
+                &["--listen", "0.0.0.0:80", "--gallery", "4300"],
+                Some("127.0.0.1:4300"),
+            ),
+            (&["--no-gallery"], None),
+        ] {
+            let gallery = args(arguments).gallery().map(|address| address.to_string());
 
-        let error = ensure_free(address, "choose another").unwrap_err();
+            assert_eq!(gallery.as_deref(), expected, "{arguments:?}");
+        }
+    }
 
-        assert_eq!(
-            format!("{error:#}"),
-            format!("{address} is taken by another program: choose another")
-        );
+    #[test]
+    fn a_gallery_is_allowed_by_each_name_that_browsers_may_give_it() {
+        for (gallery, expected) in [
+            (
+                "http://127.0.0.1:4200",
+                "http://127.0.0.1:4200,http://localhost:4200",
+            ),
+            ("http://192.0.2.1:4200", "http://192.0.2.1:4200"),
+            ("http://0.0.0.0:4200", "*"),
+            ("http://[::]:4200", "*"),
+        ] {
+            assert_eq!(allowed_origins(gallery).unwrap(), expected);
+        }
     }
 
     #[test]

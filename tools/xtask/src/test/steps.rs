@@ -6,7 +6,8 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::programs::PythonPrograms;
+use super::programs::{INSTALLED, Programs};
+use crate::bench::BENCH_TARGET;
 use crate::cargo::cargo;
 use crate::storage_server::Server;
 use crate::wasm_target::Toolchain;
@@ -24,8 +25,6 @@ pub struct Step {
 pub enum Work {
     /// Runs a command that has to succeed.
     Run(Command),
-    /// As `Run`, but where its program is not installed, says this instead.
-    RunIfInstalled(Command, &'static str),
     /// As `Run`, with the tests told of this server, which runs for as long as they do.
     RunOn(Server, Command),
     /// Nothing, for this reason.
@@ -50,8 +49,10 @@ pub struct Environment {
     pub is_spin: bool,
     /// The Redis server that keeps key-value records, if one does.
     pub redis: Option<&'static str>,
-    /// What they use if they may.
-    pub programs: Option<PythonPrograms>,
+    /// Checks dependencies, if it is here.
+    pub cargo_deny: Option<PathBuf>,
+    /// What a complete run needs.
+    pub programs: Option<Programs>,
     /// The storage that they run on, one after the other.
     pub storage: Vec<Ready>,
 }
@@ -69,9 +70,6 @@ const STORAGE_TESTS: [&str; 7] = [
 
 /// Those of them that need not see what the app asks of the server.
 const STORAGE_SERVERS: &str = "storage_servers::";
-
-/// Where the importer is installed for the tests of a complete run.
-const INSTALLED: &str = "target/installed";
 
 fn installed_importer() -> PathBuf {
     project::root()
@@ -91,10 +89,7 @@ pub fn all(toolchain: Toolchain, filter: Option<&str>, environment: &Environment
         ),
         step(
             "licences and sources of dependencies",
-            Work::RunIfInstalled(
-                dependencies(),
-                "cargo-deny is not installed (cargo install --locked cargo-deny)",
-            ),
+            dependencies(environment),
         ),
         step("unit tests", Work::Run(unit_tests())),
         step(
@@ -105,15 +100,13 @@ pub fn all(toolchain: Toolchain, filter: Option<&str>, environment: &Environment
             "build of the tests that run beside it",
             Work::Run(build::test_component_command(toolchain)),
         ),
-        step(
-            "build of the host and the importer",
-            Work::Run(build::tools_command()),
-        ),
+        step("build of the tools", Work::Run(build::tools_command())),
         step("spin-test", Work::Run(spin_test::command(None))),
     ];
     if environment.programs.is_some() {
         let work = Work::Run(installation_of_the_importer());
         steps.push(step("installation of the importer", work));
+        steps.push(step("the benchmark", benchmark()));
     }
     for storage in &environment.storage {
         let (heading, work) = black_box_step(storage, filter, environment);
@@ -179,10 +172,33 @@ fn lints_of_the_components(toolchain: Toolchain) -> Work {
 }
 
 // Advisories need the network, so they are not part of this: `cargo deny check advisories`.
-fn dependencies() -> Command {
-    let mut deny = Command::new("cargo-deny");
+fn dependencies(environment: &Environment) -> Work {
+    let Some(program) = &environment.cargo_deny else {
+        return Work::Skip(
+            "cargo-deny is missing (`cargo xtask test --all` installs it)".to_owned(),
+        );
+    };
+    let mut deny = Command::new(program);
     deny.args(["--offline", "check", "bans", "licenses", "sources"]);
-    deny
+    Work::Run(deny)
+}
+
+// A workspace of its own, so that nobody else builds it. Its lints and its tests in one.
+fn benchmark() -> Work {
+    if cfg!(not(target_os = "linux")) {
+        return Work::Skip("it measures on Linux alone".to_owned());
+    }
+    let mut cargo = with_clippy(cargo());
+    cargo
+        .args([
+            "test",
+            "--release",
+            "--locked",
+            "--manifest-path",
+            "tools/bench/Cargo.toml",
+        ])
+        .args(["--target-dir", BENCH_TARGET]);
+    Work::Run(cargo)
 }
 
 fn unit_tests() -> Command {
@@ -250,9 +266,7 @@ mod tests {
             .iter()
             .find(|step| step.heading == heading)
             .and_then(|step| match &step.work {
-                Work::Run(command) | Work::RunIfInstalled(command, _) | Work::RunOn(_, command) => {
-                    Some(command)
-                }
+                Work::Run(command) | Work::RunOn(_, command) => Some(command),
                 Work::Skip(_) => None,
             })
     }
@@ -262,6 +276,7 @@ mod tests {
             host: "host".into(),
             is_spin: false,
             redis: None,
+            cargo_deny: None,
             programs: None,
             storage: vec![Ready::InEachTest],
         }
@@ -382,8 +397,8 @@ mod tests {
     }
 
     #[test]
-    fn a_complete_run_tests_the_importer_as_it_is_installed() {
-        let programs = PythonPrograms {
+    fn a_complete_run_tests_the_importer_as_it_is_installed_and_the_benchmark() {
+        let programs = Programs {
             schemathesis: "schemathesis".into(),
             python: "python3".into(),
         };
@@ -395,9 +410,14 @@ mod tests {
             let steps = all(Toolchain::Installed, None, &environment);
 
             let installation = command_of(&steps, "installation of the importer");
+            let benchmark = command_of(&steps, "the benchmark");
             let tests = command_of(&steps, "black-box tests").map(shown);
 
             assert_eq!(installation.is_some(), is_complete);
+            assert_eq!(
+                benchmark.is_some(),
+                is_complete && cfg!(target_os = "linux")
+            );
             let is_told = tests.is_some_and(|tests| tests.contains("IMAGE_PROXY_IMPORT="));
             assert_eq!(is_told, is_complete);
         }
@@ -405,7 +425,7 @@ mod tests {
 
     #[test]
     fn pythons_programs_reach_the_black_box_tests_where_there_are_any() {
-        let programs = PythonPrograms {
+        let programs = Programs {
             schemathesis: "venv/bin/schemathesis".into(),
             python: "venv/bin/python3".into(),
         };

@@ -1,15 +1,17 @@
 //! The sample images, brought in by the program that brings all images in.
 
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::Command;
 
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
-use tokio::process::Command;
 
+use super::programs::Programs;
 use crate::data_folder::DataFolder;
 use crate::project;
 use crate::running::Running;
+
+const IMPORTER: &str = "the importer";
 
 /// An image that the application can serve now.
 #[derive(Debug, Deserialize)]
@@ -41,24 +43,20 @@ struct Summary {
 /// Imports what lies in the data folder's images. What is refused has been named, and the rest goes on.
 ///
 /// # Errors
-/// When the importer fails.
-pub async fn import(running: &Running, data: &DataFolder) -> anyhow::Result<Vec<Sample>> {
-    let program = project::importer();
-    let importer = Command::new(&program)
+/// When the importer fails, or another program ends meanwhile.
+pub fn import(
+    programs: &mut Programs,
+    running: &Running,
+    data: &DataFolder,
+) -> anyhow::Result<Vec<Sample>> {
+    let mut importer = Command::new(project::importer());
+    importer
         .arg("--json")
         .arg(data.sample_images())
-        .envs(running.importer_environment(data))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .with_context(|| format!("cannot start {}", project::shown(&program)))?;
-    let output = importer
-        .wait_with_output()
-        .await
-        .context("cannot read what the importer says")?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    samples_in(&said).with_context(|| format!("the import ended early ({})", output.status))
+        .envs(running.importer_environment(data));
+    programs.start(IMPORTER, &importer)?;
+    let (said, status) = programs.output_of(IMPORTER)?;
+    samples_in(&said).with_context(|| format!("the import ended early ({status})"))
 }
 
 fn samples_in(said: &str) -> anyhow::Result<Vec<Sample>> {

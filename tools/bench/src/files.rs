@@ -1,0 +1,36 @@
+//! What a run leaves in `target/bench`: the report, and a chart of each size.
+
+use std::fs;
+
+use anyhow::Context as _;
+
+use crate::chart;
+use crate::report::Report;
+use crate::work::{self, Work};
+use xtask::project;
+
+/// Writes them, and says where.
+///
+/// # Errors
+/// When a chart cannot be drawn or a file written; the text names it.
+pub fn write(report: &Report, sizes: &[u64]) -> anyhow::Result<()> {
+    let folder = project::root().join("target/bench");
+    let mut files = vec![(
+        "report.json".to_owned(),
+        serde_json::to_string_pretty(report)?,
+    )];
+    for bytes in sizes {
+        let name = work::size(*bytes).replace(' ', "");
+        files.push((
+            format!("{name}.svg"),
+            chart::draw(report, Work::Whole(*bytes))?,
+        ));
+    }
+    fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    for (name, content) in files {
+        let file = folder.join(name);
+        fs::write(&file, content).with_context(|| file.display().to_string())?;
+        println!("{}", project::shown(&file));
+    }
+    Ok(())
+}

@@ -1,0 +1,83 @@
+//! A service on `FastAPI` and aiobotocore, as one would write it: it reads the whole object, then
+//! answers.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::program::Program;
+use crate::subject::{Served, Site, Subject};
+use super::isolated;
+use xtask::storage_server::free_ports;
+use xtask::{project, python};
+
+/// The service.
+const SOURCE: &str = "tools/xtask/src/bench/peers/fastapi";
+
+/// How the service comes by its client of S3.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Client {
+    PerRequest,
+    Shared,
+}
+
+/// The service in one of its two forms.
+pub struct FastApi {
+    uvicorn: PathBuf,
+    client: Client,
+}
+
+impl FastApi {
+    /// Name in the report of the form that makes a client of S3 for each request.
+    const PER_REQUEST: &str = "FastAPI, a client per request";
+    /// Name in the report of the form that shares one.
+    pub const SHARED: &str = "FastAPI, one shared client";
+
+    /// Makes sure of what both forms run on.
+    ///
+    /// # Errors
+    /// What to install, where that cannot be done from here.
+    pub fn ensure() -> anyhow::Result<[Self; 2]> {
+        let requirements = project::root().join(SOURCE).join("requirements.txt");
+        let programs = python::ensure_environment("bench-venv", &requirements)?;
+        Ok([Client::PerRequest, Client::Shared].map(|client| Self {
+            uvicorn: programs.join("uvicorn"),
+            client,
+        }))
+    }
+}
+
+impl Subject for FastApi {
+    fn name(&self) -> &'static str {
+        match self.client {
+            Client::PerRequest => Self::PER_REQUEST,
+            Client::Shared => Self::SHARED,
+        }
+    }
+
+    fn start(&self, site: &Site) -> anyhow::Result<Served> {
+        let [port] = free_ports(site.address)?;
+        let listen = SocketAddr::new(site.address, port);
+        let database = site.folder.join("images.db");
+        site.record_in(&database)?;
+        let (storage, is_shared) = (site.storage, self.client == Client::Shared);
+        let mut command = isolated(&self.uvicorn, site.folder);
+        command
+            .args(["app:app", "--loop", "uvloop", "--http", "httptools"])
+            .args(["--host", &site.address.to_string()])
+            .args(["--port", &port.to_string()])
+            .arg("--app-dir")
+            .arg(project::root().join(SOURCE))
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env("DATABASE", &database)
+            .env("SHARED_CLIENT", is_shared.to_string())
+            .env("S3_ENDPOINT", &storage.endpoint)
+            .env("S3_BUCKET", &storage.bucket)
+            .env("AWS_DEFAULT_REGION", &storage.region)
+            .env("AWS_ACCESS_KEY_ID", &storage.access_key_id)
+            .env("AWS_SECRET_ACCESS_KEY", &storage.secret_access_key);
+        Ok(Served {
+            program: Some(Program::start(&mut command, site.folder)?),
+            urls: site.image_urls(listen),
+        })
+    }
+}

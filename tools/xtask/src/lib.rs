@@ -1,0 +1,32 @@
+//! The project's own commands, run as `cargo xtask <verb>`, and what they share with the benchmark.
+//!
+//! - the verbs, one file each: [`build`], `up`, `import`, `test`, `spin_test`, `bench`
+//! - the application on this machine: [`settings`], [`host`], `local`, `data_folder`, `running`
+//! - what is installed where it is missing: [`apt`], [`python`], `wasm_target`, [`storage_server`]
+//! - other programs: [`process`], [`cargo`], [`installed`], `with_parent`; their places: [`project`]
+
+pub mod apt;
+mod bench;
+pub mod build;
+pub mod cargo;
+mod cli;
+mod data_folder;
+pub mod host;
+mod import;
+pub mod installed;
+mod local;
+mod metadata_store;
+pub mod process;
+pub mod project;
+pub mod python;
+mod running;
+pub mod settings;
+mod spin_test;
+mod steps;
+pub mod storage_server;
+mod test;
+mod up;
+mod wasm_target;
+mod with_parent;
+
+pub use cli::run;
