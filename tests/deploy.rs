@@ -5,11 +5,10 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::Once;
 
 use tempfile::TempDir;
 
-use crate::harness::{root, say};
+use crate::harness::{can_run, root, say, skip};
 
 const MANIFESTS: &str = "deploy/spinkube";
 const OVERLAYS: [&str; 2] = ["aws", "minio-demo"];
@@ -288,25 +287,20 @@ struct Tools {
 }
 
 impl Tools {
-    /// None, and said so once, where one of them is missing.
+    /// None, where one of them is missing: then a test is skipped.
     fn find() -> Option<Self> {
-        static SAID: Once = Once::new();
-        let Some(python) = std::env::var_os("DEPLOY_PYTHON") else {
-            SAID.call_once(|| {
-                say("skipped: kubectl and the schemas, which `cargo xtask test --all` brings");
-            });
+        let python = std::env::var_os("DEPLOY_PYTHON");
+        let what = "kubectl, which `cargo xtask test --all` installs,";
+        can_run(python.is_some(), what);
+        let python = PathBuf::from(python?);
+        let Some(crds) = crds() else {
+            // No package registry has them, so that not every machine can.
+            skip(&format!(
+                "SpinKube's CRDs are missing: {GUIDE} shows how to download them"
+            ));
             return None;
         };
-        let crds = std::env::var_os("SPINKUBE_CRDS")
-            .map_or_else(|| root().join("../shared/spinkube-crds"), PathBuf::from);
-        if !crds.is_dir() {
-            SAID.call_once(|| say("skipped: SpinKube's CRDs, whose folder SPINKUBE_CRDS names"));
-            return None;
-        }
-        Some(Self {
-            python: PathBuf::from(python),
-            crds,
-        })
+        Some(Self { python, crds })
     }
 
     fn validate(&self, overlays: &[PathBuf]) -> Output {
@@ -321,6 +315,17 @@ impl Tools {
     fn kubectl(&self) -> PathBuf {
         self.python.with_file_name("kubectl")
     }
+}
+
+/// The folder of SpinKube's CRDs: the one that `SPINKUBE_CRDS` names, else that of the guide's command,
+/// else one beside the checkout.
+fn crds() -> Option<PathBuf> {
+    let named = std::env::var_os("SPINKUBE_CRDS").map(PathBuf::from);
+    let usual = ["target/spinkube-crds", "../shared/spinkube-crds"].map(|path| root().join(path));
+    named
+        .into_iter()
+        .chain(usual)
+        .find(|folder| folder.is_dir())
 }
 
 fn text(output: &Output) -> String {

@@ -9,7 +9,7 @@ use std::thread;
 use uuid::Uuid;
 
 use crate::harness::app::Launch;
-use crate::harness::{App, Storage, TestImage, on_each_store, root, say};
+use crate::harness::{App, Storage, TestImage, can_run, on_each_store, root};
 
 const TOKEN: &str = "0123456789-token-of-the-tests";
 
@@ -61,12 +61,11 @@ fn the_records_route_answers_whatever_schemathesis_makes_of_the_openapi_document
     });
 }
 
-/// The program, or says that it is not there.
+/// The program; without it, a test is skipped.
 fn schemathesis() -> Option<OsString> {
     let program = std::env::var_os("SCHEMATHESIS");
-    if program.is_none() {
-        say("skipped: schemathesis, which `cargo xtask test --all` brings");
-    }
+    let what = "schemathesis, which `cargo xtask test --all` installs,";
+    can_run(program.is_some(), what);
     program
 }
 

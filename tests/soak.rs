@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::harness::client::KeepAliveClient;
 use crate::harness::faulty_link::FaultyLink;
-use crate::harness::host::is_spin_without;
+use crate::harness::host::is_spin;
 use crate::harness::process::resident_bytes;
 use crate::harness::{App, Storage, TestImage, say};
 use traffic::{Ask, Kind, SIZES};
@@ -62,11 +62,7 @@ fn each_of_ten_thousand_answers_is_right_or_an_error_or_aborted_while_storage_fa
     );
     add(&mut counts, afterwards);
     site.assert_log_agrees(&counts);
-    let tolerated = if is_spin_without("10 % of memory: it fills its pools for longer") {
-        memory / 2
-    } else {
-        memory / 10
-    };
+    let tolerated = if is_spin() { memory / 2 } else { memory / 10 };
     assert!(memory_at_the_end <= memory + tolerated, "it grows");
 }
 

@@ -6,15 +6,15 @@ use crate::harness::app::Launch;
 use crate::harness::boto3::Boto3;
 use crate::harness::host::is_embedded_without;
 use crate::harness::vault::Vault;
-use crate::harness::{ScriptedStorage, Step, Storage, TestImage, say};
+use crate::harness::{ScriptedStorage, Step, Storage, TestImage, skip};
 
 #[test]
 fn temporary_credentials_serve_images_with_their_token_alone() {
     let storage = Storage::start();
     if storage.server_name() != "minio" {
-        return say("skipped: only MinIO hands out temporary credentials");
+        return skip("only MinIO hands out temporary credentials");
     }
-    let Some(boto3) = Boto3::find("temporary credentials") else {
+    let Some(boto3) = Boto3::find() else {
         return;
     };
     let given = boto3.run("assume_role.py", &storage, &json!({}));

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{root, say};
+use super::{root, skip};
 
 /// A real Spin where `SPIN_BIN` names one, else `IMAGE_PROXY_HOST`, else what `cargo xtask build`
 /// makes. All take the arguments of `spin up`.
@@ -29,20 +29,25 @@ fn existing(program: PathBuf) -> PathBuf {
     program
 }
 
-/// Says why a test does not apply to this repository's host, where that is what runs.
+/// Whether a real Spin runs the applications of the tests.
+pub fn is_spin() -> bool {
+    std::env::var_os("SPIN_BIN").is_some()
+}
+
+/// Skips a test that does not apply to this repository's host, where that is what runs.
 pub fn is_embedded_without(reason: &str) -> bool {
-    let is_embedded = std::env::var_os("SPIN_BIN").is_none();
+    let is_embedded = !is_spin();
     if is_embedded {
-        say(&format!("skipped on the embedded host: {reason}"));
+        skip(&format!("on the embedded host: {reason}"));
     }
     is_embedded
 }
 
-/// Says why a test does not apply to a real Spin, where that is what runs.
+/// Skips a test that does not apply to a real Spin, where that is what runs.
 pub fn is_spin_without(reason: &str) -> bool {
-    let is_spin = std::env::var_os("SPIN_BIN").is_some();
+    let is_spin = is_spin();
     if is_spin {
-        say(&format!("skipped on Spin: {reason}"));
+        skip(&format!("on Spin: {reason}"));
     }
     is_spin
 }

@@ -17,6 +17,7 @@ pub mod response;
 pub mod scripted_storage;
 pub mod secrecy;
 pub mod seen;
+pub mod skip;
 pub mod storage;
 pub mod vault;
 
@@ -28,6 +29,7 @@ pub use app::App;
 pub use host::embedded as embedded_host;
 pub use images::TestImage;
 pub use scripted_storage::{ScriptedStorage, Step};
+pub use skip::{can_run, skip};
 pub use storage::Storage;
 
 /// Longest that anything is waited for.
@@ -79,18 +81,6 @@ pub fn is_installed(program: &str) -> bool {
         .arg("--version")
         .output()
         .is_ok()
-}
-
-/// Whether a test can be run that needs `what`, or says that it is skipped. A run that must be
-/// complete (`CI=true`) does not do without.
-#[track_caller]
-pub fn can_run(is_there: bool, what: &str) -> bool {
-    let must_be = std::env::var_os("CI").is_some_and(|value| value == "true");
-    assert!(is_there || !must_be, "missing: {what}");
-    if !is_there {
-        say(&format!("skipped: {what}"));
-    }
-    is_there
 }
 
 /// Says something past the test runner, which hides what a passing test prints.
