@@ -1,52 +1,208 @@
-//! The specification's requirements, held against the tests that prove them.
+//! The documents in `specs/`, held against each other, against the tests that hold their
+//! requirements, and against the files that they name.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
 use crate::harness::root;
 
-const SPECIFICATION: &str = "specs/002-api-image-proxy/spec.md";
+/// The feature that is the product; the others stand around it.
+const PRODUCT: &str = "002-api-image-proxy";
+/// Endings by which a name without a folder is known as a file of the root.
+const ENDINGS: [&str; 3] = ["md", "rs", "toml"];
 
-/// A requirement and the tests it names, as `file::test`.
-struct Requirement {
-    id: String,
-    tests: Vec<String>,
+/// A feature's folder in `specs/`, and its three documents.
+struct Feature {
+    name: String,
+    specification: String,
+    plan: String,
+    tasks: String,
+}
+
+/// A requirement and the tests that it names, as `file::test`.
+struct Requirement<'a> {
+    number: &'a str,
+    tests: Vec<&'a str>,
 }
 
 #[test]
-fn every_requirement_names_tests_and_every_named_test_exists() {
-    let requirements = requirements();
-    let tests = tests();
-    let mut seen = HashSet::new();
-
-    assert!(
-        requirements.len() > 20,
-        "only {} requirements are read",
-        requirements.len()
-    );
-    for Requirement { id, tests: named } in &requirements {
-        assert!(seen.insert(id), "{id} stands twice in {SPECIFICATION}");
-        assert!(!named.is_empty(), "{id} names no test");
-        for test in named {
+fn every_feature_has_a_specification_a_plan_and_tasks() {
+    for name in names_of_features() {
+        for document in ["spec.md", "plan.md", "tasks.md"] {
+            let path = Path::new("specs").join(&name).join(document);
             assert!(
-                tests.contains(test),
-                "{id} names {test}, which does not exist"
+                root().join(&path).is_file(),
+                "{} is missing",
+                path.display()
             );
         }
     }
 }
 
 #[test]
+fn every_requirement_names_a_test() {
+    for feature in features() {
+        let requirements = feature.requirements();
+        assert!(!requirements.is_empty(), "{}: none is read", feature.name);
+        for Requirement { number, tests } in requirements {
+            assert!(!tests.is_empty(), "{}: {number} names none", feature.name);
+        }
+    }
+}
+
+#[test]
+fn every_test_that_a_requirement_names_exists() {
+    let existing = tests();
+    let mut read = 0;
+    for feature in features() {
+        for Requirement { number, tests } in feature.requirements() {
+            for test in tests {
+                read += 1;
+                assert!(
+                    existing.contains(test),
+                    "{}: {number} names {test}, which does not exist",
+                    feature.name
+                );
+            }
+        }
+    }
+    assert!(read > 300, "only {read} are read");
+}
+
+#[test]
+fn no_number_stands_twice_in_a_document() {
+    for feature in features() {
+        for (document, text) in [
+            ("spec.md", &feature.specification),
+            ("tasks.md", &feature.tasks),
+        ] {
+            let mut seen = HashSet::new();
+            for number in text.lines().filter_map(numbered) {
+                assert!(
+                    seen.insert(number),
+                    "{number} stands twice in {}/{document}",
+                    feature.name
+                );
+            }
+            assert!(!seen.is_empty(), "{}/{document}: none", feature.name);
+        }
+    }
+}
+
+#[test]
+fn every_user_story_is_a_phase_of_the_tasks() {
+    for feature in features() {
+        let stories = feature.stories();
+        assert!(!stories.is_empty(), "{}: no story is read", feature.name);
+        for story in stories {
+            assert!(
+                feature.phases().contains(&story),
+                "{}: tasks.md has no phase {story:?}",
+                feature.name
+            );
+        }
+    }
+}
+
+#[test]
+fn every_phase_of_a_user_story_is_one_of_the_specification() {
+    for feature in features() {
+        for phase in feature.phases() {
+            assert!(
+                feature.stories().contains(&phase),
+                "{}: spec.md has no {phase:?}",
+                feature.name
+            );
+        }
+    }
+}
+
+#[test]
+fn every_task_of_a_story_carries_its_number() {
+    for feature in features() {
+        let mut story = None;
+        for line in feature.tasks.lines() {
+            if line.starts_with("## ") {
+                story = phase(line).and_then(|title| title.split(' ').nth(2));
+            } else if let Some(number) = task(line) {
+                let label = line.split_once("[US").map(|(_, rest)| rest);
+                let labelled = label.and_then(|rest| rest.split(']').next());
+                assert_eq!(labelled, story, "{}: {number}", feature.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_task_names_a_file() {
+    for feature in features() {
+        let tasks: Vec<_> = feature
+            .tasks
+            .lines()
+            .filter(|l| task(l).is_some())
+            .collect();
+        assert!(!tasks.is_empty(), "{}: no task is read", feature.name);
+        for line in tasks {
+            assert!(
+                code(line).any(is_path),
+                "{}: no file in {line:?}",
+                feature.name
+            );
+        }
+    }
+}
+
+#[test]
+fn every_file_that_the_tasks_name_exists() {
+    for feature in features() {
+        for path in code(&feature.tasks).filter(|code| is_path(code)) {
+            assert!(
+                root().join(path).exists(),
+                "{}: tasks.md names {path}, which does not exist",
+                feature.name
+            );
+        }
+    }
+}
+
+#[test]
+fn every_plan_checks_principles_of_the_constitution() {
+    let principles = principles();
+    for feature in features() {
+        let checked = feature.checked_principles();
+        assert!(!checked.is_empty(), "{}: none is checked", feature.name);
+        for principle in checked {
+            assert!(
+                principles.contains(principle),
+                "{}: the constitution has no {principle:?}",
+                feature.name
+            );
+        }
+    }
+}
+
+#[test]
+fn the_plan_of_the_product_checks_every_principle() {
+    let features = features();
+    let product = features.iter().find(|feature| feature.name == PRODUCT);
+
+    let checked = product.unwrap().checked_principles();
+
+    assert_eq!(
+        checked
+            .iter()
+            .map(|name| (*name).to_owned())
+            .collect::<BTreeSet<_>>(),
+        principles()
+    );
+}
+
+#[test]
 fn every_test_that_the_host_s_page_names_exists() {
-    let page = std::fs::read_to_string(root().join("tools/host/README.md")).unwrap();
+    let page = read("tools/host/README.md");
     let tests = tests();
 
-    let named: Vec<_> = page
-        .split('`')
-        .skip(1)
-        .step_by(2)
-        .filter(|code| code.contains(".rs::"))
-        .collect();
+    let named: Vec<_> = code(&page).filter(|code| code.contains(".rs::")).collect();
 
     assert!(named.len() > 20, "only {} are read", named.len());
     for test in named {
@@ -57,23 +213,130 @@ fn every_test_that_the_host_s_page_names_exists() {
     }
 }
 
-/// The rows `| FR-NNN | text | tests |`; the tests stand in backticks.
-fn requirements() -> Vec<Requirement> {
-    let text = std::fs::read_to_string(root().join(SPECIFICATION)).unwrap();
-    text.lines()
-        .filter(|line| line.starts_with("| FR-"))
-        .map(|line| {
-            let cells: Vec<_> = line.trim_matches('|').split('|').collect();
-            let tests = cells.last().unwrap().split('`').skip(1).step_by(2);
-            Requirement {
-                id: cells[0].trim().to_owned(),
-                tests: tests.map(str::to_owned).collect(),
+impl Feature {
+    /// The bullets `- **FR-NNN**: …`, each with the line `- Held by: …` within it.
+    fn requirements(&self) -> Vec<Requirement<'_>> {
+        let mut requirements: Vec<Requirement> = Vec::new();
+        for line in self.specification.lines() {
+            if let Some(number) = numbered(line) {
+                if number.starts_with("FR-") {
+                    let tests = Vec::new();
+                    requirements.push(Requirement { number, tests });
+                }
+            } else if let Some(tests) = line.strip_prefix("  - Held by: ") {
+                requirements.last_mut().unwrap().tests.extend(code(tests));
+            }
+        }
+        requirements
+    }
+
+    /// As they are headed: `User Story 1 - … (Priority: P1)`.
+    fn stories(&self) -> Vec<&str> {
+        self.specification
+            .lines()
+            .filter_map(|line| line.strip_prefix("### "))
+            .filter(|heading| heading.starts_with("User Story "))
+            .collect()
+    }
+
+    /// The phases that are a story's, as the story is headed.
+    fn phases(&self) -> Vec<&str> {
+        self.tasks.lines().filter_map(phase).collect()
+    }
+
+    /// The first cells of the table under `## Constitution Check`.
+    fn checked_principles(&self) -> Vec<&str> {
+        self.plan
+            .lines()
+            .skip_while(|line| *line != "## Constitution Check")
+            .skip(1)
+            .take_while(|line| !line.starts_with("## "))
+            .filter_map(|line| line.strip_prefix("| ")?.split(" | ").next())
+            .filter(|cell| *cell != "Principle")
+            .collect()
+    }
+}
+
+/// The story of a heading `## Phase 3: User Story 1 - … (Priority: P1)`.
+fn phase(line: &str) -> Option<&str> {
+    let (_, title) = line.strip_prefix("## Phase ")?.split_once(": ")?;
+    title.starts_with("User Story ").then_some(title)
+}
+
+/// The number of a bullet `- **FR-001**: …` or `- **SC-001**: …`, or of a task.
+fn numbered(line: &str) -> Option<&str> {
+    let bullet = || line.strip_prefix("- **")?.split_once("**: ");
+    bullet()
+        .map(|(number, _)| number)
+        .filter(|number| number.starts_with("FR-") || number.starts_with("SC-"))
+        .or_else(|| task(line))
+}
+
+/// The number of a task `- [x] T001 …`.
+fn task(line: &str) -> Option<&str> {
+    let task = line
+        .strip_prefix("- [x] ")
+        .or_else(|| line.strip_prefix("- [ ] "))?;
+    task.split(' ').next()
+}
+
+/// What stands in backticks.
+fn code(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+/// Whether code in a list of tasks is the path of a file or a folder.
+fn is_path(code: &str) -> bool {
+    let has_ending = || {
+        Path::new(code)
+            .extension()
+            .is_some_and(|ending| ENDINGS.iter().any(|known| ending == *known))
+    };
+    !code.contains(' ') && !code.starts_with('/') && (code.contains('/') || has_ending())
+}
+
+/// The headings `### I. …` of the constitution.
+fn principles() -> BTreeSet<String> {
+    let principles: BTreeSet<_> = read(".specify/memory/constitution.md")
+        .lines()
+        .filter_map(|line| line.strip_prefix("### "))
+        .map(str::to_owned)
+        .collect();
+    assert!(principles.len() > 5, "only {principles:?} are read");
+    principles
+}
+
+fn features() -> Vec<Feature> {
+    let features: Vec<_> = names_of_features()
+        .into_iter()
+        .map(|name| {
+            let document = |file| read(&format!("specs/{name}/{file}"));
+            Feature {
+                specification: document("spec.md"),
+                plan: document("plan.md"),
+                tasks: document("tasks.md"),
+                name,
             }
         })
+        .collect();
+    assert!(!features.is_empty(), "no feature is read");
+    features
+}
+
+fn names_of_features() -> BTreeSet<String> {
+    std::fs::read_dir(root().join("specs"))
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .filter(|entry| entry.path().is_dir())
+        .map(|entry| entry.file_name().into_string().unwrap())
         .collect()
 }
 
-/// Every test of the workspace, as `path/of/file.rs::name`.
+fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Every test of the repository, as `path/of/file.rs::name`.
 fn tests() -> HashSet<String> {
     let mut tests = HashSet::new();
     for folder in ["src", "tools", "tests"] {
