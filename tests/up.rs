@@ -118,7 +118,7 @@ fn only_the_gallery_s_origin_may_read_answers_and_without_a_gallery_none() {
         let response = send(
             Request::get(&up.offers[0].url)
                 .header("origin", &asker)
-                .body(())
+                .body("")
                 .unwrap(),
         )
         .unwrap();
@@ -175,7 +175,7 @@ fn an_image_is_imported_into_what_up_runs() {
     let image: Value =
         serde_json::from_str(said.lines().find(|line| line.contains("\"path\"")).unwrap()).unwrap();
     let url = image["url"].as_str().unwrap();
-    let response = send(Request::get(url).body(()).unwrap()).unwrap();
+    let response = send(Request::get(url).body("").unwrap()).unwrap();
     assert!(response.bytes() == gif("new", 3000));
     let gallery = std::fs::read_to_string(data.path().join(".spin/gallery.json")).unwrap();
     assert!(gallery.contains("new.gif"));

@@ -10,12 +10,13 @@ use std::thread::JoinHandle;
 
 use tempfile::TempDir;
 
+use super::client::{Answer, Error};
 use super::database::Database;
 use super::images::TestImage;
 use super::key_value::KeyValue;
 use super::process::signal;
 use super::redis::Redis;
-use super::response::{self, Body, Download, Response};
+use super::response::{self, Body, Response};
 use super::secrecy::Secrets;
 use super::storage::{Credentials, Storage};
 use super::{host, root, wait_for};
@@ -296,7 +297,7 @@ impl App {
 
     /// One request with these header fields. No answer may show a secret.
     pub fn request_with(&self, method: &str, path: &str, fields: &[(&str, &str)]) -> Response {
-        let response = self.try_request(method, path, fields, ()).unwrap();
+        let response = self.try_request(method, path, fields, b"").unwrap();
         self.secrets.assert_absent_from(&response);
         response
     }
@@ -319,7 +320,7 @@ impl App {
     /// connection ends before the head has left the host.
     #[track_caller]
     pub fn get_broken(&self, path: &str) -> Vec<u8> {
-        let Ok(response) = self.try_request("GET", path, &[], ()) else {
+        let Ok(response) = self.try_request("GET", path, &[], b"") else {
             return Vec::new();
         };
         self.secrets.assert_absent_from(&response);
@@ -334,8 +335,8 @@ impl App {
         method: &str,
         path: &str,
         fields: &[(&str, &str)],
-        content: impl ureq::AsSendBody,
-    ) -> Result<Response, ureq::Error> {
+        content: &[u8],
+    ) -> Result<Response, Error> {
         let mut request = http::Request::builder().method(method).uri(self.url(path));
         for (name, value) in fields {
             request = request.header(*name, *value);
@@ -344,8 +345,8 @@ impl App {
     }
 
     /// `GET` of a path whose body is read bit by bit.
-    pub fn open(&self, path: &str) -> Download {
-        Download::open(&self.url(path))
+    pub fn open(&self, path: &str) -> Answer {
+        response::open(http::Request::get(self.url(path)).body("").unwrap()).unwrap()
     }
 
     /// Where a path is, for another client.

@@ -1,81 +1,149 @@
-//! A client that keeps its connection from one answer to the next.
+//! How tests speak HTTP: by hyper, which sends a URI as it is written and follows no redirect.
 
-use std::io::{ErrorKind, Read};
+use std::error::Error as StdError;
+use std::io::{self, ErrorKind};
+use std::time::Duration;
 
-use http::{HeaderMap, Request, StatusCode};
+use bytes::Bytes;
+use http::header::CONTENT_LENGTH;
+use http::response::Parts;
+use http::{Method, Request};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::{self, connect::HttpConnector};
+use hyper_util::rt::TokioExecutor;
+use tokio::time::{Instant, timeout_at};
 
 use super::response::{Body, Response};
+use super::storage::RUNTIME;
 
-/// One connection at most, made anew where the app has ended it.
-pub struct KeepAliveClient(ureq::Agent);
+pub use legacy::Error;
+
+/// Its callers wait, and therefore must be threads of tests, not tasks of the runtime.
+pub struct Client {
+    hyper: legacy::Client<HttpConnector, Full<Bytes>>,
+    limit: Duration,
+}
+
+/// Sends the next request on the same connection, if that is idle in time and has not ended.
+pub struct KeepAliveClient(Client);
 
 /// An answer whose head has come.
 pub struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    reader: ureq::BodyReader<'static>,
+    head: Parts,
+    body: Incoming,
     bytes: Vec<u8>,
+    deadline: Instant,
+}
+
+impl Client {
+    /// Keeps this many idle connections. An answer that takes longer than `limit` fails the test.
+    pub fn new(idle_connections: usize, limit: Duration) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        let hyper = legacy::Client::builder(TokioExecutor::new())
+            .pool_max_idle_per_host(idle_connections)
+            .build(connector);
+        Self { hyper, limit }
+    }
+
+    /// Waits for the head.
+    ///
+    /// # Errors
+    /// When the connection ends before it.
+    pub fn ask(&self, mut request: Request<Bytes>) -> Result<Answer, Error> {
+        // hyper leaves it out where the content is empty; storage servers ask for it all the same.
+        if matches!(
+            *request.method(),
+            Method::PATCH | Method::POST | Method::PUT
+        ) {
+            let length = request.body().len().into();
+            request.headers_mut().insert(CONTENT_LENGTH, length);
+        }
+        let deadline = Instant::now() + self.limit;
+        let answer = in_time(deadline, self.hyper.request(request.map(Full::new)))?;
+        let (head, body) = answer.into_parts();
+        Ok(Answer {
+            head,
+            body,
+            bytes: Vec::new(),
+            deadline,
+        })
+    }
 }
 
 impl KeepAliveClient {
-    /// It follows nothing, and takes whatever status there is.
     pub fn new() -> Self {
-        let config = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_idle_connections(1)
-            .proxy(None)
-            .timeout_global(Some(super::PATIENCE))
-            .build();
-        Self(config.into())
+        Self(Client::new(1, super::PATIENCE))
     }
 
     /// Waits for the head; `None` when the connection ends before it.
     #[track_caller]
     pub fn ask(&self, request: Request<()>) -> Option<Answer> {
-        match self.0.run(request) {
-            Ok(response) => {
-                let (head, body) = response.into_parts();
-                Some(Answer {
-                    status: head.status,
-                    headers: head.headers,
-                    reader: body.into_with_config().limit(u64::MAX).reader(),
-                    bytes: Vec::new(),
-                })
-            }
-            Err(ureq::Error::Io(error)) if is_end(error.kind()) => None,
+        match self.0.ask(request.map(|()| Bytes::new())) {
+            Ok(answer) => Some(answer),
+            Err(error) if is_end(&error) => None,
             Err(error) => panic!("neither an answer nor a connection's end: {error:?}"),
         }
     }
 }
 
 impl Answer {
-    /// Waits for the body's first bytes.
+    /// Waits for the next bytes of the body.
     pub fn read_some(&mut self) {
-        let mut buffer = [0; 1024];
-        let count = self.reader.read(&mut buffer).unwrap();
-        self.bytes.extend(&buffer[..count]);
+        let bytes = self.next().unwrap().unwrap();
+        self.bytes.extend(bytes);
     }
 
     /// Reads to the end, which comes in time.
     #[track_caller]
     pub fn read_to_end(mut self) -> Response {
-        let body = match self.reader.read_to_end(&mut self.bytes) {
-            Ok(_) => Body::Whole(self.bytes),
-            Err(error) if is_end(error.kind()) => Body::Broken(self.bytes),
-            Err(error) => panic!("neither bytes nor a connection's end: {error:?}"),
+        let body = loop {
+            match self.next() {
+                Some(Ok(bytes)) => self.bytes.extend(bytes),
+                Some(Err(error)) if is_end(&error) => break Body::Broken(self.bytes),
+                Some(Err(error)) => panic!("neither bytes nor a connection's end: {error:?}"),
+                None => break Body::Whole(self.bytes),
+            }
         };
         Response {
-            status: self.status,
-            headers: self.headers,
+            status: self.head.status,
+            headers: self.head.headers,
             body,
         }
     }
+
+    /// How many bytes came, once the transfer has succeeded.
+    pub fn count(mut self) -> u64 {
+        let mut count = self.bytes.len();
+        while let Some(bytes) = self.next() {
+            count += bytes.unwrap().len();
+        }
+        count as u64
+    }
+
+    fn next(&mut self) -> Option<Result<Bytes, hyper::Error>> {
+        let frame = in_time(self.deadline, self.body.frame())?;
+        Some(frame.map(|frame| frame.into_data().unwrap_or_default()))
+    }
 }
 
-fn is_end(kind: ErrorKind) -> bool {
-    matches!(
-        kind,
-        ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe
-    )
+fn in_time<T>(deadline: Instant, what: impl Future<Output = T>) -> T {
+    match RUNTIME.block_on(async { timeout_at(deadline, what).await }) {
+        Ok(outcome) => outcome,
+        Err(late) => panic!("no answer, or not all of it: {late}"),
+    }
+}
+
+/// Whether this is a connection's end, at whatever point of the answer.
+fn is_end(error: &(dyn StdError + 'static)) -> bool {
+    if let Some(error) = error.downcast_ref::<io::Error>() {
+        return matches!(
+            error.kind(),
+            ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe
+        );
+    }
+    let error_of_hyper = error.downcast_ref::<hyper::Error>();
+    error_of_hyper.is_some_and(hyper::Error::is_incomplete_message)
+        || error.source().is_some_and(is_end)
 }

@@ -1,10 +1,11 @@
 //! An HTTP exchange, seen by a client that trusts nobody.
 
-use std::io::Read;
 use std::sync::LazyLock;
 
+use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 
+use super::client::{Answer, Client, Error};
 use super::images::TestImage;
 use super::secrecy::Secrets;
 
@@ -25,26 +26,14 @@ pub enum Body {
     Broken(Vec<u8>),
 }
 
-/// A connection for each request, no redirects, statuses are no errors.
-static CLIENT: LazyLock<ureq::Agent> = LazyLock::new(|| {
-    ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .max_idle_connections(0)
-        .allow_non_standard_methods(true)
-        .proxy(None)
-        .user_agent("")
-        .accept("")
-        .timeout_global(Some(super::PATIENCE * 4))
-        .build()
-        .into()
-});
+/// A connection for each request.
+static CLIENT: LazyLock<Client> = LazyLock::new(|| Client::new(0, super::PATIENCE * 4));
 
 /// Asks an app and reads to the end. No answer may show what no app shows.
 ///
 /// # Errors
 /// When the connection ends before the head.
-pub fn send(request: Request<impl ureq::AsSendBody>) -> Result<Response, ureq::Error> {
+pub fn send(request: Request<impl AsRef<[u8]>>) -> Result<Response, Error> {
     let response = exchange(request)?;
     Secrets::default().assert_absent_from(&response);
     Ok(response)
@@ -54,48 +43,16 @@ pub fn send(request: Request<impl ureq::AsSendBody>) -> Result<Response, ureq::E
 ///
 /// # Errors
 /// When the connection ends before the head.
-pub fn exchange(request: Request<impl ureq::AsSendBody>) -> Result<Response, ureq::Error> {
-    let (head, body) = CLIENT.run(request)?.into_parts();
-    let mut bytes = Vec::new();
-    let outcome = body
-        .into_with_config()
-        .limit(u64::MAX)
-        .reader()
-        .read_to_end(&mut bytes);
-    Ok(Response {
-        status: head.status,
-        headers: head.headers,
-        body: match outcome {
-            Ok(_) => Body::Whole(bytes),
-            Err(_) => Body::Broken(bytes),
-        },
-    })
+pub fn exchange(request: Request<impl AsRef<[u8]>>) -> Result<Response, Error> {
+    Ok(open(request)?.read_to_end())
 }
 
-/// An answer that has begun.
-pub struct Download {
-    reader: ureq::BodyReader<'static>,
-    read: u64,
-}
-
-impl Download {
-    /// Waits for the head.
-    pub fn open(url: &str) -> Self {
-        let body = CLIENT.get(url).call().unwrap().into_body();
-        let reader = body.into_with_config().limit(u64::MAX).reader();
-        Self { reader, read: 0 }
-    }
-
-    /// Waits for the first bytes.
-    pub fn read_some(&mut self) {
-        let mut buffer = [0; 1024];
-        self.read += self.reader.read(&mut buffer).unwrap() as u64;
-    }
-
-    /// All bytes that came, once the transfer has succeeded.
-    pub fn count(mut self) -> u64 {
-        self.read + std::io::copy(&mut self.reader, &mut std::io::sink()).unwrap()
-    }
+/// As `exchange`, but waits for the head alone.
+///
+/// # Errors
+/// When the connection ends before the head.
+pub fn open(request: Request<impl AsRef<[u8]>>) -> Result<Answer, Error> {
+    CLIENT.ask(request.map(|content| Bytes::copy_from_slice(content.as_ref())))
 }
 
 impl Response {

@@ -14,14 +14,15 @@ pub use image_proxy_embedded_storage::Credentials;
 
 use super::real_server::RealServer;
 use super::relay::Relay;
+use super::response::{Body, exchange};
 
-/// Runs every storage of the suite.
+/// Runs every storage of the suite, and the connections of its clients.
 pub static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 
 pub const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// How long the client's own signatures last.
-const SIGNED_FOR: Duration = Duration::from_mins(1);
+pub(super) const SIGNED_FOR: Duration = Duration::from_mins(1);
 
 /// A bucket of the test's own, on a server that `cargo xtask test --storage` chose.
 pub struct Storage {
@@ -38,7 +39,7 @@ enum Server {
     /// One of the test's own.
     Embedded(EmbeddedStorage),
     /// One for all tests, and the app's way to it.
-    Real(RealServer, Relay),
+    Real(&'static RealServer, Relay),
 }
 
 impl Storage {
@@ -50,7 +51,7 @@ impl Storage {
         }
     }
 
-    fn on(server: RealServer) -> Self {
+    fn on(server: &'static RealServer) -> Self {
         let relay = Relay::start(server.authority());
         Self {
             bucket: format!("bucket-{}", Uuid::new_v4().simple()),
@@ -84,7 +85,7 @@ impl Storage {
 
     fn with_its_bucket(self) -> Self {
         let (bucket, key) = self.as_client();
-        send_put(&bucket.create_bucket(&key).sign(SIGNED_FOR), &[]);
+        put(&bucket.create_bucket(&key).sign(SIGNED_FOR), b"").unwrap();
         self
     }
 
@@ -124,10 +125,8 @@ impl Storage {
     /// Uploads an object.
     pub fn put(&self, key: &str, bytes: &[u8]) {
         let (bucket, credentials) = self.as_client();
-        send_put(
-            &bucket.put_object(Some(&credentials), key).sign(SIGNED_FOR),
-            bytes,
-        );
+        let url = bucket.put_object(Some(&credentials), key).sign(SIGNED_FOR);
+        put(&url, bytes).unwrap();
     }
 
     /// A folder that goes with the test.
@@ -159,27 +158,38 @@ impl Storage {
     }
 
     fn as_client(&self) -> (Bucket, rusty_s3::Credentials) {
-        let endpoint = self.direct_endpoint().parse().unwrap();
-        let (name, region) = (self.bucket.clone(), self.region.clone());
-        let bucket = Bucket::new(endpoint, UrlStyle::Path, name, region);
-        let Credentials {
-            access_key_id,
-            secret_access_key,
-        } = self.credentials.clone();
-        (
-            bucket.unwrap(),
-            rusty_s3::Credentials::new(access_key_id, secret_access_key),
-        )
+        let endpoint = self.direct_endpoint();
+        signing(&endpoint, &self.bucket, &self.region, &self.credentials)
     }
 }
 
-fn send_put(url: &impl ToString, bytes: &[u8]) {
-    let answer =
-        super::response::exchange(http::Request::put(url.to_string()).body(bytes).unwrap())
-            .unwrap();
-    assert!(
-        answer.status.is_success(),
-        "{} is not taken: {answer:?}",
-        url.to_string()
-    );
+/// What signs the requests of a client that is not the app.
+pub(super) fn signing(
+    endpoint: &str,
+    bucket: &str,
+    region: &str,
+    credentials: &Credentials,
+) -> (Bucket, rusty_s3::Credentials) {
+    let (bucket, region) = (bucket.to_owned(), region.to_owned());
+    let bucket = Bucket::new(endpoint.parse().unwrap(), UrlStyle::Path, bucket, region);
+    let Credentials {
+        access_key_id,
+        secret_access_key,
+    } = credentials.clone();
+    let credentials = rusty_s3::Credentials::new(access_key_id, secret_access_key);
+    (bucket.unwrap(), credentials)
+}
+
+/// Sends a signed `PUT`; what is not taken is an error that says why.
+pub(super) fn put(url: &impl ToString, bytes: &[u8]) -> Result<(), String> {
+    let url = url.to_string();
+    match exchange(http::Request::put(&url).body(bytes).unwrap()) {
+        Ok(answer) if answer.status.is_success() => Ok(()),
+        Ok(answer) => {
+            let (Body::Whole(said) | Body::Broken(said)) = answer.body;
+            let said = String::from_utf8_lossy(&said);
+            Err(format!("{url}: {}, {said}", answer.status))
+        }
+        Err(error) => Err(format!("{url}: {error:?}")),
+    }
 }

@@ -167,7 +167,7 @@ impl Offer {
     }
 
     pub fn get(&self) -> Response {
-        send(Request::get(&self.url).body(()).unwrap()).unwrap()
+        send(Request::get(&self.url).body("").unwrap()).unwrap()
     }
 }
 

@@ -9,11 +9,14 @@ use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
-use http::Method;
+use bytes::Bytes;
+use http::{Method, Request};
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::client::legacy::{self, connect::HttpConnector};
+use hyper_util::rt::TokioExecutor;
 use image_proxy_embedded_storage::{Credentials, EmbeddedStorage};
 use rusty_s3::{Bucket, S3Action as _, UrlStyle};
 use tempfile::TempDir;
-use ureq::Agent;
 
 const ANY_FREE_PORT: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
 const BUCKET: &str = "images";
@@ -39,7 +42,7 @@ async fn storage() -> (EmbeddedStorage, TempDir) {
 struct Client {
     bucket: Bucket,
     credentials: rusty_s3::Credentials,
-    agent: Agent,
+    http: legacy::Client<HttpConnector, Full<Bytes>>,
 }
 
 impl Client {
@@ -53,10 +56,7 @@ impl Client {
             )
             .unwrap(),
             credentials: rusty_s3::Credentials::new("test", secret),
-            agent: Agent::config_builder()
-                .http_status_as_error(false)
-                .build()
-                .into(),
+            http: legacy::Client::builder(TokioExecutor::new()).build_http(),
         }
     }
 
@@ -64,29 +64,29 @@ impl Client {
         Self::new(&storage.endpoint(), "test-secret")
     }
 
-    fn put(&self, key: &str, body: &[u8]) -> u16 {
+    async fn put(&self, key: &str, body: impl Into<Bytes>) -> u16 {
         let url = self
             .bucket
             .put_object(Some(&self.credentials), key)
             .sign(Duration::from_mins(1));
-        self.agent
-            .put(url.as_str())
-            .send(body)
-            .unwrap()
-            .status()
-            .as_u16()
+        self.send(Method::PUT, url.as_str(), body).await.0
     }
 
-    fn get(&self, key: &str) -> (u16, Vec<u8>) {
+    async fn get(&self, key: &str) -> (u16, Vec<u8>) {
         let url = self
             .bucket
             .get_object(Some(&self.credentials), key)
             .sign(Duration::from_mins(1));
-        let mut answer = self.agent.get(url.as_str()).call().unwrap();
-        (
-            answer.status().as_u16(),
-            answer.body_mut().read_to_vec().unwrap(),
-        )
+        self.send(Method::GET, url.as_str(), "").await
+    }
+
+    /// The status and the content of the answer.
+    async fn send(&self, method: Method, url: &str, body: impl Into<Bytes>) -> (u16, Vec<u8>) {
+        let request = Request::builder().method(method).uri(url);
+        let request = request.body(Full::new(body.into())).unwrap();
+        let (head, body) = self.http.request(request).await.unwrap().into_parts();
+        let content = body.collect().await.unwrap().to_bytes();
+        (head.status.as_u16(), content.into())
     }
 }
 
@@ -96,9 +96,9 @@ async fn an_object_comes_back_byte_for_byte() {
     let client = Client::of(&storage);
     let bytes: Vec<u8> = (0..=255).cycle().take(100_000).collect();
 
-    assert_eq!(client.put("a folder/ä+%.png", &bytes), 200);
+    assert_eq!(client.put("a folder/ä+%.png", bytes.clone()).await, 200);
 
-    assert_eq!(client.get("a folder/ä+%.png"), (200, bytes));
+    assert_eq!(client.get("a folder/ä+%.png").await, (200, bytes));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -113,37 +113,36 @@ async fn a_bucket_can_be_created_by_the_s3_api() {
         .create_bucket(&client.credentials)
         .sign(Duration::from_mins(1));
 
-    let answer = client.agent.put(create.as_str()).send_empty().unwrap();
+    let (status, _) = client.send(Method::PUT, create.as_str(), "").await;
 
-    assert_eq!(answer.status(), 200);
+    assert_eq!(status, 200);
     assert!(root.path().join(BUCKET).is_dir());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_without_a_right_signature_is_refused() {
     let (storage, _root) = storage().await;
-    Client::of(&storage).put("key", b"bytes");
+    Client::of(&storage).put("key", "bytes").await;
 
     let wrong_secret = Client::new(&storage.endpoint(), "wrong-secret")
         .get("key")
-        .0;
-    let unsigned = Client::of(&storage)
-        .agent
-        .get(format!("{}/{BUCKET}/key", storage.endpoint()))
-        .call()
-        .unwrap();
+        .await;
+    let url = format!("{}/{BUCKET}/key", storage.endpoint());
+    let unsigned = Client::of(&storage).send(Method::GET, &url, "").await;
 
-    assert_eq!(wrong_secret, 403);
-    assert_eq!(unsigned.status(), 403);
+    assert_eq!(wrong_secret.0, 403);
+    assert_eq!(unsigned.0, 403);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_request_is_remembered_in_order_as_it_was_sent() {
     let (storage, _root) = storage().await;
     let client = Client::of(&storage);
-    client.put("a b", b"bytes");
-    client.get("missing");
-    Client::new(&storage.endpoint(), "wrong-secret").get("refused");
+    client.put("a b", "bytes").await;
+    client.get("missing").await;
+    Client::new(&storage.endpoint(), "wrong-secret")
+        .get("refused")
+        .await;
 
     let requests = storage.requests();
 
@@ -177,7 +176,7 @@ async fn a_server_for_long_runs_remembers_nothing() {
             .await
             .unwrap();
 
-    Client::of(&storage).get("missing");
+    Client::of(&storage).get("missing").await;
 
     assert!(storage.requests().is_empty());
 }
@@ -185,7 +184,7 @@ async fn a_server_for_long_runs_remembers_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn virtual_hosted_every_path_is_a_key_of_the_one_bucket() {
     let (path_style, root) = storage().await;
-    Client::of(&path_style).put("deep/key", b"bytes");
+    Client::of(&path_style).put("deep/key", "bytes").await;
     let storage = EmbeddedStorage::start_virtual_hosted(
         ANY_FREE_PORT.into(),
         root.path(),
@@ -207,9 +206,13 @@ async fn virtual_hosted_every_path_is_a_key_of_the_one_bucket() {
         )
         .unwrap();
 
-        assert_eq!(client.get("key"), (200, b"bytes".to_vec()), "{endpoint}");
+        assert_eq!(
+            client.get("key").await,
+            (200, b"bytes".to_vec()),
+            "{endpoint}"
+        );
         client.credentials = rusty_s3::Credentials::new("test", "wrong-secret");
-        assert_eq!(client.get("key").0, 403, "{endpoint}");
+        assert_eq!(client.get("key").await.0, 403, "{endpoint}");
     }
     let host = storage.requests()[0].headers["host"]
         .to_str()
@@ -223,7 +226,7 @@ async fn stopping_breaks_off_an_answer_that_is_under_way() {
     let (storage, _root) = storage().await;
     let client = Client::of(&storage);
     let size = 50_000_000;
-    client.put("large", &vec![7; size]);
+    client.put("large", vec![7; size]).await;
     let url = client
         .bucket
         .get_object(Some(&client.credentials), "large")
