@@ -248,7 +248,7 @@ fn another_device_sees_the_pictures_where_up_listens_at_every_address() {
     let gallery = elsewhere(up.gallery.as_deref().unwrap());
     let get = |url: String| {
         let request = Request::get(url).header("origin", &gallery);
-        send(request.body(()).unwrap()).unwrap()
+        send(request.body("").unwrap()).unwrap()
     };
 
     let config: Value =
