@@ -10,7 +10,7 @@ use crate::harness::{App, Storage, TestImage, can_run, is_installed};
 fn can_try(program: &str) -> bool {
     can_run(
         is_installed(program),
-        &format!("{program}: apt-get install {program}"),
+        &format!("{program}, which `apt-get install {program}` installs,"),
     )
 }
 

@@ -53,7 +53,7 @@ fn browser_tests() -> Option<PathBuf> {
     let can_run_all = needed.into_iter().all(|(name, is_there)| {
         can_run(
             is_there,
-            &format!("{name}, which `cargo xtask test --all` brings"),
+            &format!("{name}, which `cargo xtask test --all` installs,"),
         )
     });
     can_run_all.then_some(folder)
