@@ -121,8 +121,8 @@ fn float(count: usize) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use crate::report::{Started, examples::row};
     use super::*;
+    use crate::report::{Started, examples::row};
 
     const WORK: Work = Work::Whole(100_000);
     const OURS: &str = "image-proxy, embedded host";

@@ -182,8 +182,8 @@ impl Judge<'_> {
 
 #[cfg(test)]
 mod tests {
-    use crate::report::examples::row;
     use super::*;
+    use crate::report::examples::row;
 
     fn goals(rows: Vec<Row>) -> Vec<Goal> {
         let report = Report {

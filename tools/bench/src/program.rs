@@ -66,7 +66,9 @@ impl Program {
         loop {
             // A client takes longer to be refused than a socket does.
             let listens = TcpStream::connect_timeout(&address, PATIENCE).is_ok();
-            if listens && reqwest::blocking::get(url).is_ok_and(|answer| answer.status().is_success()) {
+            if listens
+                && reqwest::blocking::get(url).is_ok_and(|answer| answer.status().is_success())
+            {
                 return Ok(self.started.elapsed());
             }
             if let Some(status) = self.child.try_wait()? {

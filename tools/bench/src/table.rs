@@ -139,9 +139,9 @@ fn megabytes(bytes: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::report::examples::row;
     use crate::work::Work;
-    use super::*;
 
     #[test]
     fn each_subject_has_its_ratio_to_direct_storage() {

@@ -169,7 +169,10 @@ fn content(bytes: u64) -> Vec<u8> {
 pub fn store(storage: &Storage, sizes: &[u64]) -> anyhow::Result<Vec<Object>> {
     let (bucket, key) = signing(storage)?;
     let client = client()?;
-    wait_for_bucket(&client, bucket.create_bucket(&key).sign(SIGNED_FOR).as_str())?;
+    wait_for_bucket(
+        &client,
+        bucket.create_bucket(&key).sign(SIGNED_FOR).as_str(),
+    )?;
     let put = |bytes: &u64| {
         let object = Object {
             id: Uuid::new_v4(),
@@ -193,7 +196,10 @@ pub fn store(storage: &Storage, sizes: &[u64]) -> anyhow::Result<Vec<Object>> {
 fn wait_for_bucket(client: &Client, creation: &str) -> anyhow::Result<()> {
     let started = Instant::now();
     loop {
-        let answer = client.put(creation).send().map(|answer| answer.status().as_u16());
+        let answer = client
+            .put(creation)
+            .send()
+            .map(|answer| answer.status().as_u16());
         match answer {
             Ok(200 | 409) => return Ok(()),
             outcome if started.elapsed() > PATIENCE => {

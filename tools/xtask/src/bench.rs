@@ -33,7 +33,7 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut cargo = cargo();
     cargo
-        .args(["run", "--release", "--locked", "--manifest-path"])
+        .args(["run", "--release", "--manifest-path"])
         .arg(project::root().join("tools/bench/Cargo.toml"))
         .arg("--target-dir")
         .arg(project::root().join(BENCH_TARGET))

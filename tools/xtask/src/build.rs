@@ -20,21 +20,27 @@ pub struct Args {}
 /// # Errors
 /// When something cannot be built.
 pub fn run(_args: &Args) -> anyhow::Result<ExitCode> {
-    let mut steps = Steps::of(2);
-    component(&mut steps)?;
-    tools(&mut steps)?;
+    in_steps(&mut Steps::of(2))?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// A step that builds the component and prints its path and size.
+/// Builds all in two steps.
+///
+/// # Errors
+/// When something cannot be built; its own words are above.
+pub(crate) fn in_steps(steps: &mut Steps) -> anyhow::Result<()> {
+    steps.take("build the component", component)?;
+    steps.take(
+        "build its host, a storage, the importer and the gallery",
+        tools,
+    )
+}
+
+/// Builds the component and prints its path and size.
 ///
 /// # Errors
 /// When it cannot be built; its own words are above.
-pub fn component(steps: &mut Steps) -> anyhow::Result<()> {
-    steps.take("build the component", build_component)
-}
-
-fn build_component() -> anyhow::Result<()> {
+pub fn component() -> anyhow::Result<()> {
     process::run(&mut component_command(wasm_target::ensure()?))?;
     let path = project::component();
     let size = std::fs::metadata(&path)
@@ -44,20 +50,11 @@ fn build_component() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A step that builds the programs of `tools/`.
-///
-/// # Errors
-/// When one cannot be built; its own words are above.
-pub fn tools(steps: &mut Steps) -> anyhow::Result<()> {
-    let what = "build its host, a storage, the importer and the gallery";
-    steps.take(what, build_tools)
-}
-
 /// Builds the programs of `tools/`.
 ///
 /// # Errors
-/// As [`tools`].
-pub fn build_tools() -> anyhow::Result<()> {
+/// When one cannot be built; its own words are above.
+pub fn tools() -> anyhow::Result<()> {
     process::run(&mut tools_command())
 }
 

@@ -55,7 +55,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         Running::read(&data)?.importer_environment(&data)
     };
-    build::build_tools()?;
+    build::tools()?;
     let mut importer = Command::new(project::importer());
     importer.args(&args.arguments).envs(environment);
     become_it(importer).map(|never| match never {})

@@ -40,7 +40,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if args.upstream {
         return upstream();
     }
-    build::build_tools()?;
+    build::tools()?;
     let mut tests = command(args.filter.as_deref());
     if args.list {
         tests.arg("--list");

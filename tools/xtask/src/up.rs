@@ -118,8 +118,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
     let mut steps = Steps::of(4);
     announcement::say_what_a_first_build_takes();
-    build::component(&mut steps)?;
-    build::tools(&mut steps)?;
+    build::in_steps(&mut steps)?;
     steps.take("draw sample images", || draw_samples(args, &data))?;
 
     let mut programs = Programs::watch()?;

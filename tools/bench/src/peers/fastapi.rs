@@ -4,9 +4,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use super::isolated;
 use crate::program::Program;
 use crate::subject::{Served, Site, Subject};
-use super::isolated;
 use xtask::storage_server::free_ports;
 use xtask::{project, python};
 

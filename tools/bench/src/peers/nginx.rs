@@ -6,9 +6,9 @@ use std::process::Command;
 
 use anyhow::{Context as _, ensure};
 
+use super::isolated;
 use crate::program::Program;
 use crate::subject::{Served, Site, Subject};
-use super::isolated;
 use xtask::storage_server::free_ports;
 use xtask::{apt, installed, process, project};
 

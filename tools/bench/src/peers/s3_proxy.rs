@@ -6,9 +6,9 @@ use std::process::Command;
 
 use anyhow::{Context as _, bail};
 
+use super::isolated;
 use crate::program::Program;
 use crate::subject::{Object, Served, Site, Subject};
-use super::isolated;
 use xtask::settings::Storage;
 use xtask::storage_server::free_ports;
 use xtask::{installed, process, project};
