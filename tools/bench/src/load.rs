@@ -147,13 +147,14 @@ impl Told {
         } = request;
         ensure!(
             self.error_distribution.is_empty(),
-            "{url}: requests failed: {:?}",
-            self.error_distribution
+            "{url}: requests failed: {}",
+            counted(&self.error_distribution)
         );
         let statuses = &self.status_code_distribution;
         ensure!(
             statuses.keys().eq([&status.to_string()]),
-            "{url}: all answers had to be {status}, and were {statuses:?}"
+            "{url}: all answers had to be {status}, and were {}",
+            counted(statuses)
         );
         let (expected, came) = (self.requests() * bytes, self.summary.total_data);
         ensure!(
@@ -182,6 +183,14 @@ impl Told {
             total_p99_ms: measured(self.latency_percentiles.p99)?,
         })
     }
+}
+
+/// What came how often.
+fn counted(outcomes: &BTreeMap<String, u64>) -> String {
+    let outcomes = outcomes
+        .iter()
+        .map(|(what, count)| format!("{count} times {what}"));
+    outcomes.collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

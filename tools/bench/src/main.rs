@@ -52,7 +52,7 @@ turns, so that each meets the same machine; ratios within one run mean something
 Figures are medians of the turns. Every answer is checked: its status, and how many bytes came.
 
 The LAN (1 Gbit/s, a round trip of 0.4 ms) is made of two network namespaces, which needs root. What
-cannot be had here is named as absent. oha, the load generator, is built by cargo once.
+is not available here is named as absent. oha, the load generator, is built by cargo once.
 
 Everything is also in target/bench: report.json, and a chart of each size as SVG. It all takes about
 twenty minutes; less of everything takes less:
@@ -189,7 +189,7 @@ fn at_a_signal() -> std::io::Result<Arc<AtomicBool>> {
     Ok(stop)
 }
 
-/// MinIO where it can be had, else SeaweedFS.
+/// MinIO where it is available, else SeaweedFS.
 fn storage_server(report: &mut Report) -> anyhow::Result<Server> {
     let (storage, server) = match Server::ensure(&Storage::Minio) {
         Ok(server) => ("MinIO", server),
@@ -275,7 +275,7 @@ fn here(program: &Path) -> Command {
     Command::new(program)
 }
 
-/// The networks that were asked for and can be had, and what runs a program at the client's end.
+/// The networks that were asked for and are available, and what runs a program at the client's end.
 fn networks<'a>(args: &Args, lan: Option<&'a Lan>) -> Vec<(Network, Box<Client<'a>>)> {
     let mut networks: Vec<(Network, Box<Client>)> = Vec::new();
     if args.is_over(LOOPBACK) {

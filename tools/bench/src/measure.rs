@@ -29,7 +29,7 @@ pub struct Running {
 /// Starts all subjects that can be, each in a folder of its own, and sees that their answers are right.
 ///
 /// # Errors
-/// When one that is no peer cannot be started, or answers wrongly.
+/// When one that is not a peer cannot be started, or answers wrongly.
 pub fn start_all(
     subjects: &[Box<dyn Subject>],
     site: &Site,

@@ -78,7 +78,7 @@ impl Lan {
     /// Makes it; what an interrupted run left behind is removed first.
     ///
     /// # Errors
-    /// Why it cannot be had here.
+    /// Why it cannot be made here.
     pub fn set_up() -> anyhow::Result<Self> {
         ensure!(geteuid().is_root(), "it needs root");
         apt::ensure_by("iproute2", "ip", || {

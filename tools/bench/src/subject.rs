@@ -43,7 +43,7 @@ impl Site<'_> {
     /// The presigned URL of an object.
     ///
     /// # Errors
-    /// When the storage's endpoint is no URL.
+    /// When the storage's endpoint is not a URL.
     pub fn presigned(&self, object: &Object) -> anyhow::Result<String> {
         let (bucket, key) = signing(self.storage)?;
         let url = bucket.get_object(Some(&key), &object.key).sign(SIGNED_FOR);

@@ -1,4 +1,4 @@
-//! Everything that is measured, and what of it cannot be had here.
+//! Everything that is measured, and what of it is not available here.
 
 use crate::component::Component;
 use crate::direct::Direct;
@@ -9,7 +9,7 @@ use xtask::host::Kind;
 
 type Subjects = Vec<Box<dyn Subject>>;
 
-/// All that can be had, in the order of tables, and why the rest cannot. Of peers, only those whose
+/// All that are available, in the order of tables, and why the others are not. Of peers, only those whose
 /// name contains one of `chosen`, where there are any.
 ///
 /// # Errors

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 /// The program that the environment variable `variable` names, else the first `name` on `PATH`.
 ///
 /// # Errors
-/// When the variable names what is no file.
+/// When the variable names something that is not a file.
 pub fn find(name: &str, variable: &str) -> anyhow::Result<Option<PathBuf>> {
     let named = std::env::var_os(variable);
     choose(name, variable, named, std::env::var_os("PATH"))
@@ -21,7 +21,7 @@ fn choose(
     if let Some(named) = named.filter(|named| !named.is_empty()).map(PathBuf::from) {
         anyhow::ensure!(
             named.is_file(),
-            "{variable} names {}, which is no file",
+            "{variable} names {}, which is not a file",
             named.display()
         );
         return Ok(Some(named));

@@ -60,7 +60,7 @@ impl Running {
             if let Some(folder) = file.parent() {
                 std::fs::create_dir_all(folder)?;
             }
-            // Made anew, lest an older one keeps its looser permissions.
+            // Made anew: an older one would keep its looser permissions.
             let _ = std::fs::remove_file(&file);
             let mut options = OpenOptions::new();
             options.write(true).create_new(true).mode(0o600);

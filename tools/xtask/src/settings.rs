@@ -56,7 +56,7 @@ impl Storage {
             None | Some("path") => false,
             Some("virtual") => true,
             Some(style) => bail!(
-                "{}: s3_addressing_style is {style:?}, and must be path or virtual",
+                "{}: s3_addressing_style is {style}, and must be path or virtual",
                 file.display()
             ),
         };

@@ -1,5 +1,6 @@
 //! How far a command has come, and how long each of its steps took.
 
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 /// The steps of a command, counted while they are taken.
@@ -25,12 +26,17 @@ impl Steps {
     ) -> anyhow::Result<T> {
         self.begun += 1;
         let place = format!("step {} of {}", self.begun, self.total);
-        println!("{place}: {what}");
+        say(&format!("{place}: {what}"));
         let started = Instant::now();
         let outcome = step()?;
-        println!("{place} took {}", shown(started.elapsed()));
+        say(&format!("{place} took {}", shown(started.elapsed())));
         Ok(outcome)
     }
+}
+
+/// A line on standard output; a reader that has gone away is no reason to stop.
+pub fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 fn shown(time: Duration) -> String {

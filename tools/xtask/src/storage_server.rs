@@ -61,7 +61,7 @@ impl Server {
     /// What `storage` needs, installed where it is missing; nothing for the embedded server.
     ///
     /// # Errors
-    /// When it cannot be had; the text says what to do.
+    /// When it cannot be installed; the text says what to do.
     pub fn ensure(storage: &Storage) -> anyhow::Result<Option<Self>> {
         Ok(match storage {
             Storage::Embedded => None,
@@ -267,14 +267,14 @@ impl Drop for Folder {
 /// Ports of `address` that nobody listens on.
 ///
 /// # Errors
-/// When it is no address of this machine.
+/// When it is not an address of this machine.
 pub fn free_ports<const COUNT: usize>(address: IpAddr) -> anyhow::Result<[u16; COUNT]> {
     let mut listeners = Vec::new();
     let mut ports = [0; COUNT];
     for port in &mut ports {
         let listener = TcpListener::bind((address, 0))?;
         *port = listener.local_addr()?.port();
-        // Kept until all are known, lest one be given twice.
+        // Kept until all are known, so that none is given twice.
         listeners.push(listener);
     }
     Ok(ports)

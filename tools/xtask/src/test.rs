@@ -58,7 +58,7 @@ pub struct Args {
     #[arg(long)]
     redis: bool,
 
-    /// Run only the black-box tests whose name contains this; every other step runs as ever
+    /// Run only the black-box tests whose name contains this; every other step runs as usual
     filter: Option<String>,
 }
 

@@ -19,7 +19,7 @@ use crate::local::Options;
 use crate::metadata_store::MetadataStore;
 use crate::running::Running;
 use crate::settings::Storage;
-use crate::steps::Steps;
+use crate::steps::{Steps, say};
 use crate::{build, process, project};
 use address::Wanted;
 use announcement::Announcement;
@@ -134,12 +134,12 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     );
     let error = match started {
         Ok(announcement) => {
-            print!("{announcement}");
+            say(announcement.to_string().trim_end());
             programs.run()
         }
         Err(error) => error,
     };
-    println!("stopping");
+    say("stopping");
     Running::forget(&data);
     programs.stop();
     if error.is::<Interrupted>() {

@@ -37,7 +37,7 @@ pub enum Ready {
     InEachTest,
     /// All share this server.
     Server(Server),
-    /// It cannot be had, for this reason.
+    /// It is not available, for this reason.
     Missing(String),
 }
 

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use super::address;
 use super::samples::Sample;
 use crate::project;
+use crate::steps::say;
 
 /// How many images are listed; the gallery shows all.
 const LISTED: usize = 10;
@@ -14,9 +15,9 @@ const LISTED: usize = 10;
 /// Says what a newcomer waits for, where nothing has been built yet.
 pub fn say_what_a_first_build_takes() {
     if !project::host().exists() {
-        println!(
-            "The first build compiles a WebAssembly runtime: about 6 minutes on two cores, and \
-             1.2 GB in target/. Later ones take seconds."
+        say(
+            "The first build compiles a WebAssembly runtime: about 6 minutes on two cores, and 1.2 GB in \
+             target/. Later ones take seconds.",
         );
     }
 }

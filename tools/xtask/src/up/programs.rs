@@ -1,7 +1,7 @@
 //! The programs that `up` runs: started, listened to, and ended together.
 
 use std::fmt;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -12,12 +12,13 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use crate::steps::say;
 use crate::with_parent;
 
 const START_LIMIT: Duration = Duration::from_mins(1);
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 
-/// What is an error on the way up, and is none: somebody asked for the end.
+/// Somebody asked for the end: this is how it passes through what returns errors, and it is not one.
 #[derive(Debug)]
 pub struct Interrupted;
 
@@ -104,7 +105,7 @@ impl Programs {
             match self.events.recv_timeout(left) {
                 Ok(Event::Line(of, line)) => match origin_in(&line) {
                     Some(origin) if of == name => return Ok(origin.to_owned()),
-                    _ => show(&line),
+                    _ => say(&line),
                 },
                 Ok(Event::Closed(of)) => return Err(self.end_of(of)),
                 Ok(Event::Stop) => return Err(Interrupted.into()),
@@ -124,7 +125,7 @@ impl Programs {
         loop {
             match self.events.recv()? {
                 Event::Line(of, line) if of == name => output.extend([&line, "\n"]),
-                Event::Line(_, line) => show(&line),
+                Event::Line(_, line) => say(&line),
                 Event::Closed(of) if of == name => return Ok((output, self.wait_for(name)?)),
                 Event::Closed(of) => return Err(self.end_of(of)),
                 Event::Stop => return Err(Interrupted.into()),
@@ -135,11 +136,11 @@ impl Programs {
     /// Shows what they say until one of them ends.
     ///
     /// # Errors
-    /// Which has ended, or [`Interrupted`]: there is no other end.
+    /// Which has ended, or [`Interrupted`]; it never ends otherwise.
     pub fn run(&mut self) -> anyhow::Error {
         loop {
             match self.events.recv() {
-                Ok(Event::Line(_, line)) => show(&line),
+                Ok(Event::Line(_, line)) => say(&line),
                 Ok(Event::Closed(of)) => return self.end_of(of),
                 Ok(Event::Stop) => return Interrupted.into(),
                 Err(error) => return error.into(),
@@ -212,11 +213,6 @@ fn forward(name: &'static str, stdout: ChildStdout, events: &Sender<Event>) {
         line.clear();
     }
     let _ = events.send(Event::Closed(name));
-}
-
-fn show(line: &str) {
-    // A closed terminal is no reason to stop serving.
-    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 /// All of them say `Serving http://127.0.0.1:3000` when they listen, Spin too.
