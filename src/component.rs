@@ -10,6 +10,7 @@ use wasi::io::streams::InputStream;
 
 use crate::config::{Config, MetadataStore};
 use crate::cors::AllowedOrigins;
+use crate::host_failure;
 use crate::metadata::ImageRepository;
 use crate::metadata::key_value::KeyValueRepository;
 use crate::metadata::sqlite::SqliteRepository;
@@ -52,7 +53,7 @@ fn write_line(log: &RequestLog) {
 }
 
 fn variable(name: &str) -> Result<String, String> {
-    variables::get(name).map_err(|error| error.to_string())
+    variables::get(name).map_err(host_failure::variable)
 }
 
 /// Builds the adapters that the settings ask for, and serves.

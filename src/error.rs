@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use http::StatusCode;
 use thiserror::Error;
 
+use crate::quoted::Quoted;
+
 /// Why a request is not answered with an image.
 ///
 /// [`status`](Self::status), [`code`](Self::code) and [`detail`](Self::detail) are public;
@@ -176,10 +178,10 @@ pub enum UnusableRecord {
     #[error("its value cannot be read: {0}")]
     Json(String),
     /// `mime_type` is no concrete `image/*` media type.
-    #[error("mime_type {0:?} is no image type")]
+    #[error("mime_type {} is no image type", Quoted(.0))]
     MimeType(String),
     /// `hash` is empty or holds a character that an entity-tag may not.
-    #[error("hash {0:?} cannot be an entity-tag")]
+    #[error("hash {} cannot be an entity-tag", Quoted(.0))]
     Hash(String),
     /// `size_bytes` is negative.
     #[error("size_bytes {0} is negative")]
@@ -222,7 +224,7 @@ pub enum StorageError {
         explanation: String,
     },
     /// The object is not as long as the record promises.
-    #[error("storage promises {} bytes, the record {expected}: import the image again", .promised.map_or_else(|| "no number of".to_owned(), |length| length.to_string()))]
+    #[error("storage {}, the record {expected}: import the image again", .promised.map_or_else(|| "does not say how many bytes it sends".to_owned(), |length| format!("promises {length} bytes")))]
     Length {
         /// Storage's `Content-Length` in bytes, where it gave one.
         promised: Option<u64>,
@@ -230,7 +232,7 @@ pub enum StorageError {
         expected: u64,
     },
     /// Storage does not announce the range that it was asked for.
-    #[error("storage announces {}, not the range {expected} of the record: import the image again", .announced.as_deref().unwrap_or("no range"))]
+    #[error("storage announces {}, not the range {expected} of the record: import the image again", .announced.as_deref().map_or_else(|| "no range".to_owned(), |range| Quoted(range).to_string()))]
     Range {
         /// Storage's `Content-Range`, where it gave one.
         announced: Option<String>,
@@ -238,7 +240,7 @@ pub enum StorageError {
         expected: String,
     },
     /// The object is stored encoded, so that its bytes are not the image's.
-    #[error("the object is stored with Content-Encoding {0:?}: store the image itself")]
+    #[error("the object is stored with Content-Encoding {}: store the image itself", Quoted(.0))]
     Encoded(String),
     /// The stream ended, stalled or broke before it was whole.
     #[error("storage's stream broke after {received} of {expected} bytes: {cause}")]
@@ -303,7 +305,36 @@ mod tests {
 
         assert_eq!(
             error.to_string(),
-            "storage promises no number of bytes, the record 7: import the image again"
+            "storage does not say how many bytes it sends, the record 7: import the image again"
         );
+    }
+
+    #[test]
+    fn what_a_record_or_storage_says_is_quoted_and_what_cannot_be_shown_of_it_is_escaped() {
+        let range = StorageError::Range {
+            announced: Some("bytes\u{9b}".to_owned()),
+            expected: "bytes 0-1/2".to_owned(),
+        };
+        for (message, expected) in [
+            (
+                UnusableRecord::MimeType("it's \r\n\u{1b}[31m".to_owned()).to_string(),
+                r#"mime_type "it's \r\n\u{1b}[31m" is no image type"#,
+            ),
+            (
+                UnusableRecord::Hash("e\u{301}\u{2028}\u{202e}".to_owned()).to_string(),
+                "hash \"e\u{301}\\u{2028}\\u{202e}\" cannot be an entity-tag",
+            ),
+            (
+                StorageError::Encoded("gzip\u{85}".to_owned()).to_string(),
+                r#"the object is stored with Content-Encoding "gzip\u{85}": store the image itself"#,
+            ),
+            (
+                range.to_string(),
+                "storage announces \"bytes\\u{9b}\", not the range bytes 0-1/2 of the record: \
+                 import the image again",
+            ),
+        ] {
+            assert_eq!(message, expected);
+        }
     }
 }
