@@ -47,7 +47,8 @@ impl Guest for ImageProxy {
     }
 }
 
-/// In one piece, lest lines of other instances come between; a log that is gone is no failure.
+/// In one piece, so that lines of other instances do not come between. A log that is gone is not a
+/// failure.
 fn write_line(log: &RequestLog) {
     let _ = std::io::stderr().write_all(format!("{log}\n").as_bytes());
 }

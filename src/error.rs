@@ -22,8 +22,8 @@ pub enum Error {
         /// Those that the path knows, as `Allow` lists them.
         allowed: &'static str,
     },
-    /// The path's `{id}` is no UUID.
-    #[error("the image id is no UUID")]
+    /// The path's `{id}` is not a UUID.
+    #[error("the image id is not a UUID")]
     InvalidImageId,
     /// There is no record for the id.
     #[error("no record for this image")]
@@ -61,7 +61,7 @@ pub enum Error {
     /// The record cannot be read or written, or is not usable.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
-    /// The object cannot be had.
+    /// The object cannot be fetched.
     #[error(transparent)]
     Storage(#[from] StorageError),
     /// A setting is missing or malformed.
@@ -112,8 +112,8 @@ impl Error {
         }
     }
 
-    /// What a person reads. Never names storage or the database; to who writes a record it repeats
-    /// what the request itself said.
+    /// What a person reads. Never names storage or the database. To a client that writes a record it
+    /// repeats what the request itself said.
     #[must_use]
     pub fn detail(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
@@ -138,7 +138,7 @@ impl Error {
     }
 }
 
-/// Why an image's record cannot be had.
+/// Why an image's record cannot be read or written.
 #[derive(Debug, Error)]
 pub enum MetadataError {
     /// The host's store cannot be opened, read or written.
@@ -174,11 +174,11 @@ pub enum UnusableRecord {
     /// It is not an object of a record's fields, each of them once.
     #[error("{0}")]
     Shape(String),
-    /// The key-value store's value is no JSON object with the record's fields.
+    /// The key-value store's value is not a JSON object with the record's fields.
     #[error("its value cannot be read: {0}")]
     Json(String),
-    /// `mime_type` is no concrete `image/*` media type.
-    #[error("mime_type {} is no image type", Quoted(.0))]
+    /// `mime_type` is not a concrete `image/*` media type.
+    #[error("mime_type {} is not an image type", Quoted(.0))]
     MimeType(String),
     /// `hash` is empty or holds a character that an entity-tag may not.
     #[error("hash {} cannot be an entity-tag", Quoted(.0))]
@@ -191,7 +191,7 @@ pub enum UnusableRecord {
     StorageKey(&'static str),
 }
 
-/// Why an object cannot be had from storage.
+/// Why an object cannot be fetched from storage.
 #[derive(Debug, Error)]
 pub enum StorageError {
     /// The record promises more bytes than the service is set to serve.
@@ -318,7 +318,7 @@ mod tests {
         for (message, expected) in [
             (
                 UnusableRecord::MimeType("it's \r\n\u{1b}[31m".to_owned()).to_string(),
-                r#"mime_type "it's \r\n\u{1b}[31m" is no image type"#,
+                r#"mime_type "it's \r\n\u{1b}[31m" is not an image type"#,
             ),
             (
                 UnusableRecord::Hash("e\u{301}\u{2028}\u{202e}".to_owned()).to_string(),

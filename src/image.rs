@@ -38,7 +38,7 @@ pub struct EntityTag(HeaderValue);
 
 impl EntityTag {
     /// `hash` must be non-empty and hold only `etagc` characters:
-    /// `%x21 / %x23-7E / obs-text`, that is no control, space, quote or DEL.
+    /// `%x21 / %x23-7E / obs-text`, so neither a control character nor a space, a quote or DEL.
     pub(crate) fn from_hash(hash: &str) -> Option<Self> {
         let is_etagc = |byte: u8| matches!(byte, 0x21 | 0x23..=0x7e | 0x80..);
         if hash.is_empty() || !hash.bytes().all(is_etagc) {

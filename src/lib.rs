@@ -14,7 +14,7 @@
 //! ```
 //!
 //! Only `component`, `pipe`, `host_failure`, `storage/wasi_http` and the repositories know the
-//! WebAssembly host, and what of them does exists on `wasm32` alone. Everything else compiles and is
+//! WebAssembly host, and their code that does exists on `wasm32` alone. Everything else compiles and is
 //! tested natively.
 
 #[cfg(target_family = "wasm")]

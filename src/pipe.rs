@@ -196,7 +196,7 @@ impl Transfer<'_> {
         Ok(())
     }
 
-    /// Sends what is missing at once, or what of it comes before the stream breaks.
+    /// Sends what is missing at once, or as much of it as comes before the stream breaks.
     fn send_last_piece(&mut self) -> Result<(), StreamError> {
         let (piece, read) = self.read_last_piece();
         let mut rest = &piece[..];

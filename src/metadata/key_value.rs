@@ -85,7 +85,7 @@ pub fn key(id: ImageId) -> String {
 /// The image that a record's value describes.
 ///
 /// # Errors
-/// [`UnusableRecord`] when the value is no record, or the record breaks a rule.
+/// [`UnusableRecord`] when the value is not a record, or the record breaks a rule.
 pub fn image(value: &[u8]) -> Result<Image, UnusableRecord> {
     Image::try_from(record(value).map_err(UnusableRecord::Json)?)
 }

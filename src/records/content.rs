@@ -49,7 +49,7 @@ pub fn discard(body: &mut dyn Read, error: &Error) {
         Error::RecordTooLarge { .. } => MAX_DISCARDED_BYTES,
         _ => MAX_RECORD_BYTES,
     };
-    // Whoever breaks off does not wait for an answer either.
+    // A client that breaks off does not wait for an answer either.
     let _ = std::io::copy(&mut body.take(limit), &mut std::io::sink());
 }
 

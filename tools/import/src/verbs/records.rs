@@ -63,7 +63,7 @@ pub async fn run(args: &Args, options: &SiteOptions, stop: &Stop) -> anyhow::Res
     report.finish(read.and(outcome), stop)
 }
 
-/// A line of the file, from 1, and the record that it is, or else why it is none.
+/// A line of the file, from 1, and the record that it is, or else why it is not one.
 type Line = (usize, Result<Row, String>);
 
 /// The lines that are not empty.
@@ -186,7 +186,7 @@ async fn write(site: &Site, (number, row): Line, dry_run: bool) -> anyhow::Resul
     Ok(entry.with_path(path))
 }
 
-/// `Err` with the reason for which there is no record.
+/// `Err` with the reason why there is no record.
 async fn put(
     site: &Site,
     id: Uuid,
