@@ -10,6 +10,7 @@ use wasi::io::streams::InputStream;
 
 use crate::config::{Config, MetadataStore};
 use crate::cors::AllowedOrigins;
+use crate::host_failure;
 use crate::metadata::ImageRepository;
 use crate::metadata::key_value::KeyValueRepository;
 use crate::metadata::sqlite::SqliteRepository;
@@ -46,13 +47,14 @@ impl Guest for ImageProxy {
     }
 }
 
-/// In one piece, lest lines of other instances come between; a log that is gone is no failure.
+/// In one piece, so that lines of other instances do not come between. A log that is gone is not a
+/// failure.
 fn write_line(log: &RequestLog) {
     let _ = std::io::stderr().write_all(format!("{log}\n").as_bytes());
 }
 
 fn variable(name: &str) -> Result<String, String> {
-    variables::get(name).map_err(|error| error.to_string())
+    variables::get(name).map_err(host_failure::variable)
 }
 
 /// Builds the adapters that the settings ask for, and serves.

@@ -88,11 +88,11 @@ pub struct Timeouts {
     pub between_bytes: Duration,
 }
 
-/// Who shows it may write records.
+/// What a client must show to read and write records.
 pub struct RecordsToken(String);
 
 impl RecordsToken {
-    /// Whether this is the token, in a time that tells nothing of how much of it is right.
+    /// Whether this is the token, in a time that does not depend on how much of it is right.
     #[must_use]
     pub fn is(&self, shown: &[u8]) -> bool {
         self.0.as_bytes().ct_eq(shown).into()

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use http::StatusCode;
 use thiserror::Error;
 
+use crate::quoted::Quoted;
+
 /// Why a request is not answered with an image.
 ///
 /// [`status`](Self::status), [`code`](Self::code) and [`detail`](Self::detail) are public;
@@ -20,8 +22,8 @@ pub enum Error {
         /// Those that the path knows, as `Allow` lists them.
         allowed: &'static str,
     },
-    /// The path's `{id}` is no UUID.
-    #[error("the image id is no UUID")]
+    /// The path's `{id}` is not a UUID.
+    #[error("the image id is not a UUID")]
     InvalidImageId,
     /// There is no record for the id.
     #[error("no record for this image")]
@@ -59,7 +61,7 @@ pub enum Error {
     /// The record cannot be read or written, or is not usable.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
-    /// The object cannot be had.
+    /// The object cannot be fetched.
     #[error(transparent)]
     Storage(#[from] StorageError),
     /// A setting is missing or malformed.
@@ -110,8 +112,8 @@ impl Error {
         }
     }
 
-    /// What a person reads. Never names storage or the database; to who writes a record it repeats
-    /// what the request itself said.
+    /// What a person reads. Never names storage or the database. To a client that writes a record it
+    /// repeats what the request itself said.
     #[must_use]
     pub fn detail(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
@@ -136,7 +138,7 @@ impl Error {
     }
 }
 
-/// Why an image's record cannot be had.
+/// Why an image's record cannot be read or written.
 #[derive(Debug, Error)]
 pub enum MetadataError {
     /// The host's store cannot be opened, read or written.
@@ -172,14 +174,14 @@ pub enum UnusableRecord {
     /// It is not an object of a record's fields, each of them once.
     #[error("{0}")]
     Shape(String),
-    /// The key-value store's value is no JSON object with the record's fields.
+    /// The key-value store's value is not a JSON object with the record's fields.
     #[error("its value cannot be read: {0}")]
     Json(String),
-    /// `mime_type` is no concrete `image/*` media type.
-    #[error("mime_type {0:?} is no image type")]
+    /// `mime_type` is not a concrete `image/*` media type.
+    #[error("mime_type {} is not an image type", Quoted(.0))]
     MimeType(String),
     /// `hash` is empty or holds a character that an entity-tag may not.
-    #[error("hash {0:?} cannot be an entity-tag")]
+    #[error("hash {} cannot be an entity-tag", Quoted(.0))]
     Hash(String),
     /// `size_bytes` is negative.
     #[error("size_bytes {0} is negative")]
@@ -189,7 +191,7 @@ pub enum UnusableRecord {
     StorageKey(&'static str),
 }
 
-/// Why an object cannot be had from storage.
+/// Why an object cannot be fetched from storage.
 #[derive(Debug, Error)]
 pub enum StorageError {
     /// The record promises more bytes than the service is set to serve.
@@ -222,7 +224,7 @@ pub enum StorageError {
         explanation: String,
     },
     /// The object is not as long as the record promises.
-    #[error("storage promises {} bytes, the record {expected}: import the image again", .promised.map_or_else(|| "no number of".to_owned(), |length| length.to_string()))]
+    #[error("storage {}, the record {expected}: import the image again", .promised.map_or_else(|| "does not say how many bytes it sends".to_owned(), |length| format!("promises {length} bytes")))]
     Length {
         /// Storage's `Content-Length` in bytes, where it gave one.
         promised: Option<u64>,
@@ -230,7 +232,7 @@ pub enum StorageError {
         expected: u64,
     },
     /// Storage does not announce the range that it was asked for.
-    #[error("storage announces {}, not the range {expected} of the record: import the image again", .announced.as_deref().unwrap_or("no range"))]
+    #[error("storage announces {}, not the range {expected} of the record: import the image again", .announced.as_deref().map_or_else(|| "no range".to_owned(), |range| Quoted(range).to_string()))]
     Range {
         /// Storage's `Content-Range`, where it gave one.
         announced: Option<String>,
@@ -238,7 +240,7 @@ pub enum StorageError {
         expected: String,
     },
     /// The object is stored encoded, so that its bytes are not the image's.
-    #[error("the object is stored with Content-Encoding {0:?}: store the image itself")]
+    #[error("the object is stored with Content-Encoding {}: store the image itself", Quoted(.0))]
     Encoded(String),
     /// The stream ended, stalled or broke before it was whole.
     #[error("storage's stream broke after {received} of {expected} bytes: {cause}")]
@@ -303,7 +305,36 @@ mod tests {
 
         assert_eq!(
             error.to_string(),
-            "storage promises no number of bytes, the record 7: import the image again"
+            "storage does not say how many bytes it sends, the record 7: import the image again"
         );
+    }
+
+    #[test]
+    fn what_a_record_or_storage_says_is_quoted_and_what_cannot_be_shown_of_it_is_escaped() {
+        let range = StorageError::Range {
+            announced: Some("bytes\u{9b}".to_owned()),
+            expected: "bytes 0-1/2".to_owned(),
+        };
+        for (message, expected) in [
+            (
+                UnusableRecord::MimeType("it's \r\n\u{1b}[31m".to_owned()).to_string(),
+                r#"mime_type "it's \r\n\u{1b}[31m" is not an image type"#,
+            ),
+            (
+                UnusableRecord::Hash("e\u{301}\u{2028}\u{202e}".to_owned()).to_string(),
+                "hash \"e\u{301}\\u{2028}\\u{202e}\" cannot be an entity-tag",
+            ),
+            (
+                StorageError::Encoded("gzip\u{85}".to_owned()).to_string(),
+                r#"the object is stored with Content-Encoding "gzip\u{85}": store the image itself"#,
+            ),
+            (
+                range.to_string(),
+                "storage announces \"bytes\\u{9b}\", not the range bytes 0-1/2 of the record: \
+                 import the image again",
+            ),
+        ] {
+            assert_eq!(message, expected);
+        }
     }
 }

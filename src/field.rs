@@ -1,9 +1,9 @@
-//! Header fields that are no lists (RFC 9110 section 5.3).
+//! Header fields that are not lists (RFC 9110 section 5.3).
 
 use http::header::{AsHeaderName, HeaderMap, HeaderValue};
 
-/// The field's only line; `None` where there is none, and where there are several, of which nobody
-/// can say which one counts.
+/// The field's only line; `None` where there is none, and where there are several: nobody can say
+/// which of them counts.
 #[must_use]
 pub fn only_line(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&HeaderValue> {
     let mut lines = headers.get_all(name).iter();

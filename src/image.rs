@@ -3,7 +3,8 @@
 use std::fmt;
 
 use http::HeaderValue;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::error::UnusableRecord;
@@ -37,7 +38,7 @@ pub struct EntityTag(HeaderValue);
 
 impl EntityTag {
     /// `hash` must be non-empty and hold only `etagc` characters:
-    /// `%x21 / %x23-7E / obs-text`, that is no control, space, quote or DEL.
+    /// `%x21 / %x23-7E / obs-text`, so neither a control character nor a space, a quote or DEL.
     pub(crate) fn from_hash(hash: &str) -> Option<Self> {
         let is_etagc = |byte: u8| matches!(byte, 0x21 | 0x23..=0x7e | 0x80..);
         if hash.is_empty() || !hash.bytes().all(is_etagc) {
@@ -139,7 +140,7 @@ impl StorageKey {
 }
 
 /// A record as a metadata store holds it, not yet checked.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Record {
     /// Key of the object in storage.
     pub storage_key: String,
@@ -149,6 +150,41 @@ pub struct Record {
     pub hash: String,
     /// Length of the object in bytes.
     pub size_bytes: i64,
+}
+
+impl Record {
+    /// A record of the values that `field` has by their names in JSON; one that is `null` is not
+    /// there. Their types are looked at one by one, to be named.
+    ///
+    /// # Errors
+    /// The first field that is missing or not of its type.
+    pub(crate) fn from_fields(
+        mut field: impl FnMut(&'static str) -> Option<Value>,
+    ) -> Result<Self, UnusableRecord> {
+        let mut present = |name| {
+            let value = field(name).filter(|value| !value.is_null());
+            value.ok_or(UnusableRecord::Missing(name))
+        };
+        let mut text = |field| match present(field)? {
+            Value::String(text) => Ok(text),
+            _ => Err(UnusableRecord::FieldType {
+                field,
+                expected: "text",
+            }),
+        };
+        let (storage_key, mime_type, hash) =
+            (text("storage_key")?, text("mime_type")?, text("hash")?);
+        let size_bytes = present("size_bytes")?.as_i64();
+        Ok(Self {
+            storage_key,
+            mime_type,
+            hash,
+            size_bytes: size_bytes.ok_or(UnusableRecord::FieldType {
+                field: "size_bytes",
+                expected: "an integer",
+            })?,
+        })
+    }
 }
 
 /// A usable record.

@@ -13,11 +13,14 @@
 //!     └── adapters
 //! ```
 //!
-//! Only `component`, `pipe`, `storage/wasi_http` and the repositories know the WebAssembly host, and
-//! what of them does exists on `wasm32` alone. Everything else compiles and is tested natively.
+//! Only `component`, `pipe`, `host_failure`, `storage/wasi_http` and the repositories know the
+//! WebAssembly host, and their code that does exists on `wasm32` alone. Everything else compiles and is
+//! tested natively.
 
 #[cfg(target_family = "wasm")]
 mod component;
+#[cfg(target_family = "wasm")]
+mod host_failure;
 #[cfg(target_family = "wasm")]
 mod pipe;
 
@@ -28,6 +31,7 @@ pub mod field;
 pub mod image;
 pub mod metadata;
 pub mod preconditions;
+pub mod quoted;
 pub mod range;
 pub mod records;
 pub mod reply;

@@ -5,6 +5,7 @@ use wasi::http::types::{ErrorCode, Fields, OutgoingBody, OutgoingResponse, Respo
 use wasi::io::streams::{InputStream, OutputStream, StreamError};
 
 use crate::error::StorageError;
+use crate::host_failure;
 use crate::reply::{Content, Reply};
 use crate::request_log::RequestLog;
 use crate::storage::wasi_http::ResponseBody;
@@ -133,6 +134,7 @@ impl Response {
             Ok(()) => {
                 drop(self.writer);
                 if let Err(code) = OutgoingBody::finish(self.body, None) {
+                    let code = host_failure::http(&code);
                     log.cause = Some(format!("the host does not accept the body's end: {code}"));
                 }
             }
@@ -194,7 +196,7 @@ impl Transfer<'_> {
         Ok(())
     }
 
-    /// Sends what is missing at once, or what of it comes before the stream breaks.
+    /// Sends what is missing at once, or as much of it as comes before the stream breaks.
     fn send_last_piece(&mut self) -> Result<(), StreamError> {
         let (piece, read) = self.read_last_piece();
         let mut rest = &piece[..];
@@ -231,14 +233,7 @@ impl Transfer<'_> {
         StorageError::Interrupted {
             received: self.sent,
             expected: self.length,
-            cause: describe(cause),
+            cause: host_failure::stream(cause),
         }
-    }
-}
-
-fn describe(error: &StreamError) -> String {
-    match error {
-        StreamError::Closed => "the stream ended early".into(),
-        StreamError::LastOperationFailed(cause) => cause.to_debug_string(),
     }
 }

@@ -1,6 +1,6 @@
 //! The records route's story: who asks, for which image, and what becomes of its record.
 //!
-//! It knows records alone: whoever writes one has put the object into storage before.
+//! It knows records alone: a client puts the object into storage before it writes the record.
 
 mod content;
 

@@ -1,4 +1,4 @@
-//! Status and header fields of every answer: the only place that names a response header, but for
+//! Status and header fields of every answer: the only place that names a response header, except
 //! those of [`cors`](crate::cors).
 
 use http::header::{
@@ -110,13 +110,13 @@ impl<B> Reply<B> {
         }
     }
 
-    /// 200 with an image's record, for who may write it.
+    /// 200 with an image's record, for a client that may write it.
     #[must_use]
     pub fn record(image: &Image) -> Self {
         Self::json(StatusCode::OK, &Record::from(image))
     }
 
-    /// 201: the image can be had from now on.
+    /// 201: the image can be fetched from now on.
     #[must_use]
     pub fn created(id: ImageId) -> Self {
         Self {

@@ -1,6 +1,6 @@
 //! One structured line a request, for the operator alone.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::time::{Duration, Instant};
 
 use http::HeaderMap;
@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::field::only_line;
 use crate::image::ImageId;
+use crate::quoted::is_shown;
 
 /// What is told of one request, as one line of JSON. Absent fields are left out.
 #[derive(Debug, Serialize)]
@@ -63,7 +64,15 @@ impl RequestLog {
 impl fmt::Display for RequestLog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let line = serde_json::to_string(self).map_err(|_| fmt::Error)?;
-        f.write_str(&line)
+        for character in line.chars() {
+            if is_shown(character) {
+                f.write_char(character)?;
+            } else {
+                // All of them stand in strings, and below U+10000 (RFC 8259 section 7).
+                write!(f, "\\u{:04x}", u32::from(character))?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -124,6 +133,20 @@ mod tests {
         let mut names: Vec<_> = fields.as_object().unwrap().keys().collect();
         names.sort_unstable();
         assert_eq!(names, ["bytes", "request_id", "status", "time", "total_ms"]);
+    }
+
+    #[test]
+    fn a_line_is_one_line_of_json_whatever_its_cause_holds() {
+        let cause: String = (0..=0x2fff).filter_map(char::from_u32).collect();
+        let mut log = RequestLog::start();
+        log.cause = Some(cause.clone());
+
+        let line = log.to_string();
+
+        let fields: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(fields["cause"], cause);
+        let breaks_lines = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+        assert!(!line.contains(breaks_lines), "{line}");
     }
 
     #[test]

@@ -181,15 +181,15 @@ mod tests {
         }
 
         fn insert(&self, _: ImageId, _: &Image) -> Result<bool, MetadataError> {
-            panic!("who asks for an image writes no record")
+            panic!("a request for an image writes no record")
         }
 
         fn put(&self, _: ImageId, _: &Image) -> Result<Put, MetadataError> {
-            panic!("who asks for an image writes no record")
+            panic!("a request for an image writes no record")
         }
 
         fn delete(&self, _: ImageId) -> Result<bool, MetadataError> {
-            panic!("who asks for an image takes no record away")
+            panic!("a request for an image takes no record away")
         }
     }
 

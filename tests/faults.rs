@@ -55,7 +55,7 @@ fn a_connection_that_breaks_before_the_first_byte_is_a_storage_error() {
 #[test]
 fn a_storage_that_stalls_before_the_first_byte_is_a_storage_error_when_the_limit_is_over() {
     const LATE: &str = "after 1 attempt(s): no first byte within s3_first_byte_timeout_ms";
-    const STUCK: &str = "storage's stream broke after 0 of 200000 bytes";
+    const STUCK: &str = "storage's stream broke after 0 of 200000 bytes: connection read timeout";
     let cases: [Case; 4] = [
         (Whole, || Ends(BeforeHead, Stall), 1, LATE),
         (PART, || Ends(WithinHead, Stall), 1, LATE),
@@ -92,7 +92,7 @@ fn a_transfer_that_breaks_or_stalls_after_the_first_byte_is_aborted() {
 #[test]
 fn an_answer_that_promises_another_object_is_a_storage_error() {
     const WHOLE_OBJECT: &str = "storage answered 200 after 1 attempt(s): it ignores ranges";
-    const NO_LENGTH: &str = "storage promises no number of bytes, the record";
+    const NO_LENGTH: &str = "storage does not say how many bytes it sends, the record";
     const OTHER_RANGE: &str = "not the range bytes 50000-149999/200000 of the record";
     let cases: [Case; 10] = [
         (Whole, || length(200_001), 1, "promises 200001 bytes"),
@@ -174,7 +174,7 @@ fn a_redirect_is_a_storage_error_and_contacts_nobody() {
 
 #[test]
 fn an_answer_that_is_no_http_or_has_no_end_of_fields_is_a_storage_error() {
-    const CAUSE: &str = "after 3 attempt(s): connection failed: ErrorCode::HttpProtocolError";
+    const CAUSE: &str = "after 3 attempt(s): connection failed: HTTP protocol error";
     let cases: [Case; 5] = [
         (Whole, || Instead(TLS_ALERT.into()), 3, CAUSE),
         (PART, || Instead(vec![0; 100_000]), 3, CAUSE),

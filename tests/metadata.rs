@@ -45,14 +45,17 @@ fn a_record_that_breaks_a_rule_is_refused_before_storage_is_asked_and_its_rule_i
         ),
         (
             [&"k", &"text/html", &"h", &1],
-            "mime_type \"text/html\" is no image type",
+            "mime_type \"text/html\" is not an image type",
         ),
         (
             [&"k", &"image/*", &"h", &1],
-            "mime_type \"image/*\" is no image type",
+            "mime_type \"image/*\" is not an image type",
         ),
-        ([&"k", &"", &"h", &1], "mime_type \"\" is no image type"),
-        ([&"k", &"image/png\r\nx: y", &"h", &1], "is no image type"),
+        ([&"k", &"", &"h", &1], "mime_type \"\" is not an image type"),
+        (
+            [&"k", &"image/png\r\nx: y", &"h", &1],
+            "is not an image type",
+        ),
         (
             [&"k", &"image/png", &"", &1],
             "hash \"\" cannot be an entity-tag",
@@ -151,7 +154,7 @@ fn a_key_value_record_that_breaks_a_rule_is_refused_and_its_rule_is_logged() {
         ),
         (
             br#"{"storage_key":"k","mime_type":"text/html","hash":"h","size_bytes":1}"#,
-            "is no image type",
+            "is not an image type",
         ),
         (
             br#"{"storage_key":"k","mime_type":"image/png","hash":"h","size_bytes":-1}"#,

@@ -314,9 +314,9 @@ fn a_record_that_breaks_a_rule_is_refused_with_the_field_and_the_rule() {
             (with("storage_key", 7.into()), "storage_key is not text"),
             (
                 with("mime_type", "text/html".into()),
-                "mime_type \"text/html\" is no image type",
+                "mime_type \"text/html\" is not an image type",
             ),
-            (with("mime_type", "image/*".into()), "is no image type"),
+            (with("mime_type", "image/*".into()), "is not an image type"),
             (with("mime_type", Value::Null), "mime_type is missing"),
             (with("hash", "".into()), "cannot be an entity-tag"),
             (with("hash", "a b".into()), "cannot be an entity-tag"),

@@ -1,5 +1,5 @@
 // Shows the pictures that gallery.json lists. Their bytes come from the API, whose origin
-// config.json names: another one than this page's.
+// config.json names: it is not this page's origin.
 
 const status = document.querySelector("#status");
 const failure = document.querySelector("#failure");
@@ -105,7 +105,7 @@ function openable(pictures) {
     if (key === "ArrowRight") turnTo(current + 1);
   };
   dialog.onclick = ({ target }) => target === stage && dialog.close();
-  // Where one has turned to, not where one came from.
+  // The picture that was looked at last, not the one that was opened.
   dialog.onclose = () => grid.children[current].querySelector("button").focus();
 
   return { open: (index) => (turnTo(index), dialog.showModal()) };

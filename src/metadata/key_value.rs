@@ -1,6 +1,6 @@
 //! Records in Spin's key-value store (key `image:<id>`, value a JSON object).
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 #[cfg(target_family = "wasm")]
 use spin_sdk::key_value::{Error, Store};
 
@@ -85,16 +85,18 @@ pub fn key(id: ImageId) -> String {
 /// The image that a record's value describes.
 ///
 /// # Errors
-/// [`UnusableRecord`] when the value is no record, or the record breaks a rule.
+/// [`UnusableRecord`] when the value is not a record, or the record breaks a rule.
 pub fn image(value: &[u8]) -> Result<Image, UnusableRecord> {
-    let record = record(value).map_err(|error| UnusableRecord::Json(error.to_string()))?;
-    Image::try_from(record)
+    Image::try_from(record(value).map_err(UnusableRecord::Json)?)
 }
 
-fn record(value: &[u8]) -> serde_json::Result<Record> {
-    // A record would be read from an array of its fields, too.
-    let object: Map<String, Value> = serde_json::from_slice(value)?;
-    serde_json::from_value(object.into())
+/// `Err` with the reason in words.
+fn record(value: &[u8]) -> Result<Record, String> {
+    let value: Value = serde_json::from_slice(value).map_err(|error| error.to_string())?;
+    let Value::Object(mut object) = value else {
+        return Err("it is not a JSON object".to_owned());
+    };
+    Record::from_fields(|name| object.remove(name)).map_err(|rule| rule.to_string())
 }
 
 /// What becomes of `record` where its key has this value before.
@@ -167,6 +169,25 @@ mod tests {
                 matches!(image(value), Err(UnusableRecord::Json(_))),
                 "{shown}"
             );
+        }
+    }
+
+    #[test]
+    fn why_a_value_is_unusable_is_told_without_the_notation_of_rust() {
+        const RECORD: &str =
+            r#"{"storage_key":"k","mime_type":"image/png","hash":"a","size_bytes":3}"#;
+        for (value, expected) in [
+            ("\"a\\nb\"".to_owned(), "it is not a JSON object"),
+            (RECORD.replace("\"a\"", "[\"b\\n\"]"), "hash is not text"),
+            (RECORD.replace("\"a\"", "null"), "hash is missing"),
+            (
+                RECORD.replace(":3", ":\"3\""),
+                "size_bytes is not an integer",
+            ),
+        ] {
+            let error = image(value.as_bytes()).unwrap_err().to_string();
+
+            assert_eq!(error, format!("its value cannot be read: {expected}"));
         }
     }
 

@@ -21,7 +21,7 @@ pub trait ImageRepository {
     /// [`MetadataError`] when the store cannot be read or written.
     fn insert(&self, id: ImageId, image: &Image) -> Result<bool, MetadataError>;
 
-    /// Writes the image's record. What is known under an id never changes, but for where its object is.
+    /// Writes the image's record. What is known under an id never changes, except where its object is.
     ///
     /// # Errors
     /// [`MetadataError`] when the store cannot be read or written.

@@ -121,7 +121,8 @@ fn unavailable(error: Error) -> MetadataError {
         Error::AccessDenied => {
             "the manifest does not grant it: sqlite_databases = [\"default\"]".into()
         }
+        Error::InvalidConnection => "its connection is not valid".into(),
+        Error::DatabaseFull => "the database is full".into(),
         Error::Io(cause) => cause,
-        other => other.to_string(),
     })
 }

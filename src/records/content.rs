@@ -49,7 +49,7 @@ pub fn discard(body: &mut dyn Read, error: &Error) {
         Error::RecordTooLarge { .. } => MAX_DISCARDED_BYTES,
         _ => MAX_RECORD_BYTES,
     };
-    // Whoever breaks off does not wait for an answer either.
+    // A client that breaks off does not wait for an answer either.
     let _ = std::io::copy(&mut body.take(limit), &mut std::io::sink());
 }
 
@@ -60,7 +60,7 @@ fn is_json(headers: &HeaderMap) -> bool {
         .is_some_and(|media_type| media_type.essence_str() == "application/json")
 }
 
-/// The fields of a record, and no other. Their types are looked at one by one, to be named.
+/// The fields of a record, and no other.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Fields {
@@ -88,27 +88,13 @@ fn parse(content: &[u8]) -> Result<Record, Error> {
 }
 
 impl Fields {
-    fn record(self) -> Result<Record, UnusableRecord> {
-        let text = |field, value| match value {
-            Some(Value::String(text)) => Ok(text),
-            Some(_) => Err(UnusableRecord::FieldType {
-                field,
-                expected: "text",
-            }),
-            None => Err(UnusableRecord::Missing(field)),
-        };
-        Ok(Record {
-            storage_key: text("storage_key", self.storage_key)?,
-            mime_type: text("mime_type", self.mime_type)?,
-            hash: text("hash", self.hash)?,
-            size_bytes: self
-                .size_bytes
-                .ok_or(UnusableRecord::Missing("size_bytes"))?
-                .as_i64()
-                .ok_or(UnusableRecord::FieldType {
-                    field: "size_bytes",
-                    expected: "an integer",
-                })?,
+    fn record(mut self) -> Result<Record, UnusableRecord> {
+        Record::from_fields(|name| match name {
+            "storage_key" => self.storage_key.take(),
+            "mime_type" => self.mime_type.take(),
+            "hash" => self.hash.take(),
+            "size_bytes" => self.size_bytes.take(),
+            _ => None,
         })
     }
 }

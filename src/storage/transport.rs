@@ -16,7 +16,7 @@ pub trait Transport {
     fn send(&self, request: &StorageRequest)
     -> Result<StorageResponse<Self::Body>, TransportError>;
 
-    /// The first few kilobytes of an error document, or what of it can be had.
+    /// The first few kilobytes of an error document, or as much of it as arrives.
     fn read_error_document(&self, body: Self::Body) -> String;
 
     /// The clock that signatures carry.

@@ -15,6 +15,7 @@ use wasi::io::streams::InputStream;
 use super::transport::{StorageRequest, StorageResponse, Transport};
 use crate::config::{Endpoint, StorageConfig, Timeouts};
 use crate::error::TransportError;
+use crate::host_failure;
 
 /// Enough for S3's error documents, which name the cause in their first line.
 const ERROR_DOCUMENT_BYTES: usize = 4096;
@@ -170,7 +171,7 @@ fn denied(what: &str) -> TransportError {
 /// Hosts report a connection that breaks before the head as `HttpProtocolError`, the same as an
 /// answer that is not HTTP: both count as a connection that failed.
 fn transport_error(code: &ErrorCode) -> TransportError {
-    let text = code.to_string();
+    let text = host_failure::http(code);
     match code {
         ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited => {
             TransportError::Denied(text)

@@ -90,7 +90,7 @@ class Signer(botocore.auth.S3SigV4Auth):
 def main() -> None:
     if botocore.__version__ != BOTOCORE:
         sys.exit(f"botocore is {botocore.__version__}; {INSTALL}")
-    # Settings of whoever runs this must not reach botocore.
+    # Settings of the user who runs this must not reach botocore.
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
     os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull

@@ -30,6 +30,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::Context as _;
+use s3s::S3Error;
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
 use tokio::net::TcpListener;
@@ -149,11 +150,46 @@ fn path_style(root: &Path, credentials: &Credentials) -> anyhow::Result<S3Servic
     std::fs::create_dir_all(root)
         .with_context(|| format!("cannot create the folder {}", root.display()))?;
     let files = s3s_fs::FileSystem::new(root)
-        .map_err(|error| anyhow::anyhow!("cannot keep objects in {}: {error:?}", root.display()))?;
+        .map_err(|error| anyhow::anyhow!("{}", cause(error)))
+        .with_context(|| format!("cannot keep objects in {}", root.display()))?;
     let mut builder = S3ServiceBuilder::new(files);
     builder.set_auth(SimpleAuth::from_single(
         credentials.access_key_id.as_str(),
         credentials.secret_access_key.as_str(),
     ));
     Ok(builder)
+}
+
+/// In words: neither this error nor the one of the protocol has another text than Rust's notation.
+fn cause(error: s3s_fs::Error) -> String {
+    let error = S3Error::from(error);
+    match error.source() {
+        Some(source) => source.to_string(),
+        None => error.code().as_str().to_owned(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_cannot_be_used_is_told_with_its_cause_in_words() {
+        let root = tempfile::tempdir().unwrap();
+        // What an upload that broke off leaves is removed at the start, if it is a file.
+        std::fs::create_dir(root.path().join(".tmp.1.internal.part")).unwrap();
+        let credentials = Credentials {
+            access_key_id: "dev".to_owned(),
+            secret_access_key: "dev-secret".to_owned(),
+        };
+
+        let error = path_style(root.path(), &credentials).err().unwrap();
+
+        let text = format!("{error:#}");
+        let start = format!("cannot keep objects in {}: ", root.path().display());
+        assert!(text.starts_with(&start), "{text}");
+        assert!(text.ends_with("(os error 21)"), "{text}");
+        assert!(!text.contains(['{', '"']), "{text}");
+    }
 }

@@ -33,7 +33,7 @@ pub enum Error {
     /// There is no such file.
     #[error("{}: no such file: build the component with `cargo xtask build`", .0.display())]
     NotBuilt(PathBuf),
-    /// The file is no component that this host can run.
+    /// The file is not a component that this host can run.
     #[error("{}: not a component that this host can run: {reason}", path.display())]
     Unusable {
         /// The file.
@@ -117,7 +117,7 @@ impl Compiler {
     /// Compiles the component in the file at `path`.
     ///
     /// # Errors
-    /// When there is no such file, or it is no component that answers HTTP requests with what this host has.
+    /// When there is no such file, or it is not a component that answers HTTP requests with what this host has.
     pub fn compile(&self, path: &Path, grants: Grants) -> Result<Compiled, Error> {
         Ok(Compiled {
             pre: load(&self.linker, path, ProxyPre::new)?,
@@ -206,7 +206,7 @@ impl ResourceLimiter for LargestMemory {
 /// Compiles the component in the file at `path`, links it, and holds it against its world.
 ///
 /// # Errors
-/// When there is no such file, or it is no component of that world with what the linker has.
+/// When there is no such file, or it is not a component of that world with what the linker has.
 pub fn load<T: 'static, W>(
     linker: &Linker<T>,
     path: &Path,

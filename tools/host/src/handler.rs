@@ -19,7 +19,7 @@ use wasmtime::Store;
 use wasmtime_wasi_http::{
     Error, WasiBody, WasiHttpView,
     p2::{
-        bindings::http::types::Scheme,
+        bindings::http::types::{ErrorCode, Scheme},
         body::{HostOutgoingBody, HyperOutgoingBody},
     },
 };
@@ -93,7 +93,7 @@ pub async fn handle(
             };
             body.boxed_unsync()
         }),
-        Ok(Err(code)) => failed(&what, &format!("answered with an error: {code:?}")),
+        Ok(Err(code)) => failed(&what, &answered_with(code)),
         // Dropped, unused.
         Err(_) => failed(&what, "ended without a response"),
     }
@@ -138,6 +138,11 @@ fn has_unfinished_body(store: &mut Store<Instance>) -> bool {
     table
         .iter_mut()
         .any(|resource| resource.is::<HostOutgoingBody>())
+}
+
+/// The bindings' own text of an error is Rust's notation.
+pub fn answered_with(code: ErrorCode) -> String {
+    format!("answered with an error: {}", Error::from(code))
 }
 
 fn failed(what: &str, reason: &str) -> Response<WasiBody> {
@@ -187,5 +192,27 @@ impl Body for GuestBody {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_for_an_answer_is_told_in_words() {
+        for (code, expected) in [
+            (ErrorCode::InternalError(None), "internal error"),
+            (
+                ErrorCode::InternalError(Some("it's full".to_owned())),
+                "internal error: it's full",
+            ),
+            (ErrorCode::ConnectionReadTimeout, "connection read timeout"),
+        ] {
+            assert_eq!(
+                answered_with(code),
+                format!("answered with an error: {expected}")
+            );
+        }
     }
 }

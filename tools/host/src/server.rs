@@ -104,7 +104,7 @@ fn connect(
         .serve_connection(TokioIo::new(stream), service);
     let connection = connections.watch(connection);
     tokio::spawn(async move {
-        // A client that hangs up is no event, and a response that broke off has been reported.
+        // A client that hangs up is not worth a line, and a response that broke off has been reported.
         let _ = connection.await;
     });
 }
@@ -178,7 +178,7 @@ fn plain(status: StatusCode, body: impl Into<Bytes>) -> Response<WasiBody> {
 /// Takes the port, before anything slow is done.
 ///
 /// # Errors
-/// When it cannot be had; the text says what to do.
+/// When it cannot be taken; the text says what to do.
 pub async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => anyhow::anyhow!(

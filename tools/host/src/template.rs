@@ -8,7 +8,7 @@ pub enum Error {
     /// An opening `{{` has no `}}`.
     #[error("`{{{{` is never closed by `}}}}`")]
     Unclosed,
-    /// The manifest declares no such variable.
+    /// The manifest does not declare the variable.
     #[error("`{0}` is not declared under [variables]")]
     Undeclared(String),
 }

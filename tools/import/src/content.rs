@@ -88,7 +88,7 @@ fn read(path: &Path, accepted: &Accepted) -> Result<(Content, Source), Unfit> {
     let mut file = File::open(path)?;
     let mut bytes = Vec::new();
     let claim = Claim::of(&mut file, &mut bytes)?;
-    // Not of what may be text, which is no image at all then.
+    // What may be text may not be an image at all, so it is not refused yet.
     if !claim.may_be_text {
         accepted.admit(claim.format, file.metadata()?.len())?;
     }

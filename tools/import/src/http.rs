@@ -27,7 +27,7 @@ pub fn client(origins: &[&Url]) -> anyhow::Result<Client> {
         .timeout(REQUEST_TIMEOUT)
         .redirect(Policy::none())
         .user_agent(concat!("image-proxy-import/", env!("CARGO_PKG_VERSION")));
-    // A system without certificates is no reason to fail where none are needed.
+    // A system without certificates must not fail where none are needed.
     let builder = if origins.iter().all(|origin| origin.scheme() == "http") {
         builder.tls_certs_only([])
     } else {
@@ -60,7 +60,7 @@ pub fn origin(argument: &str) -> Result<Url, String> {
 }
 
 /// Sends what `request` makes until there is an answer that stays, for at most so long. An answer
-/// that is no success is one, too.
+/// that is not a success counts, too.
 ///
 /// # Errors
 /// When there was none; without the address, which may hold a signature.
@@ -79,7 +79,7 @@ pub async fn send(
 }
 
 /// Makes attempts until one succeeds, or fails in a way that does not pass, for at most so long. The
-/// last answer that might have passed is as good as any other, then.
+/// last answer that might have passed is the result, then.
 ///
 /// # Errors
 /// When there was no answer; without the address.

@@ -51,8 +51,8 @@ The type of an image is read from its content, never from its name, and it is de
 derives from its SHA-256: importing the same bytes again changes nothing. After Ctrl-C, run the same
 command again.
 
-The application takes records from who shows its token: its variable records_token. The storage key
-needs s3:PutObject and s3:GetObject on the bucket, s3:AbortMultipartUpload for images above 16 MB,
+The application accepts records from a client that shows its token, its variable records_token. The
+storage key needs s3:PutObject and s3:GetObject on the bucket, s3:AbortMultipartUpload for images above 16 MB,
 s3:DeleteObject for `remove`. With s3:ListBucket it sees at once which objects are missing.
 
 Exit code: 0, 1 where a file was refused or something failed, 2 for a command that is not
@@ -111,12 +111,12 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
             Some(Verb::Verify(args)) => verify::run(args, &cli.site, &stop).await,
         }
     });
-    // A file that is being decoded is no reason to wait.
+    // Nobody waits for a file that is still being decoded.
     runtime.shutdown_background();
     outcome
 }
 
-/// Whoever read the output has had enough: that is no failure to be told.
+/// The reader of the output has had enough: that is not a failure to report.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error
         .chain()

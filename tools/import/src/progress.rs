@@ -59,7 +59,7 @@ impl Progress {
         self.bar.set_message(self.count());
         if !self.is_terminal && self.last_line.elapsed() >= BETWEEN_LINES {
             self.last_line = Instant::now();
-            // Whoever reads this may be gone; the work goes on.
+            // The reader may be gone; the work goes on.
             let _ = writeln!(std::io::stderr(), "{}", self.line());
         }
     }

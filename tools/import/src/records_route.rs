@@ -180,7 +180,7 @@ impl RecordsRoute {
                  IMAGE_PROXY_RECORDS_TOKEN must be its variable records_token"
             ),
             StatusCode::NOT_FOUND if code == "not_found" => format!(
-                "the application at {origin} takes no records there: set its variable \
+                "the application at {origin} does not accept records there: set its variable \
                  records_token, and give --records without a path of its own"
             ),
             _ if code.is_empty() => format!("{}: it answered {status}", self.other_server()),

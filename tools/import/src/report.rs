@@ -77,7 +77,7 @@ impl Report {
         Ok(())
     }
 
-    /// Says how it ended, and what that means for whoever called the program.
+    /// Says how it ended, and what that means for the caller of the program.
     ///
     /// # Errors
     /// `outcome`, or when standard output is gone.
@@ -109,7 +109,7 @@ impl Report {
         for (_, line) in &self.lines {
             writeln!(stdout, "{line}")?;
         }
-        // The failure itself is told last, by who called.
+        // The failure itself is told last, by the caller.
         let reason = if has_failed { Some("failed") } else { reason };
         writeln!(stdout, "{}", self.summary(reason))
     }

@@ -17,7 +17,7 @@ const DEFAULT_PARALLEL: usize = 8;
 /// Options that every verb has.
 #[derive(Debug, clap::Args)]
 pub struct SiteOptions {
-    /// Address of the application whose records they are
+    /// Address of the application that keeps the records
     #[arg(
         long,
         global = true,
@@ -28,7 +28,7 @@ pub struct SiteOptions {
     )]
     records: Option<String>,
 
-    /// The application's token of records; better by its variable, since others on this machine see options
+    /// The application's records token; better by its variable, since others on this machine see options
     #[arg(
         long,
         global = true,
@@ -39,7 +39,7 @@ pub struct SiteOptions {
     )]
     records_token: Option<String>,
 
-    /// Address of the application in the URLs that are told [default: that of --records]
+    /// Address of the application in the URLs that are printed [default: that of --records]
     #[arg(long, global = true, value_name = "URL", help_heading = "Application")]
     origin: Option<String>,
 

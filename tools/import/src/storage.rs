@@ -131,7 +131,7 @@ impl StorageOptions {
     }
 }
 
-/// A value that is there; white space around it is none of it, as in the application.
+/// A value that is there; white space around it is not part of it, as in the application.
 pub fn given(value: Option<&String>) -> Option<String> {
     let value = value?.trim();
     (!value.is_empty()).then(|| value.to_owned())
@@ -141,7 +141,7 @@ fn required(value: Option<&String>, option: &str, variable: &str) -> anyhow::Res
     given(value).with_context(|| format!("give {option}, or the variable SPIN_VARIABLE_{variable}"))
 }
 
-/// What S3 has ever allowed in a name; the application takes no other.
+/// What S3 has ever allowed in a name; the application accepts no other.
 fn named(name: String, option: &str) -> anyhow::Result<String> {
     let is_name_byte =
         |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');

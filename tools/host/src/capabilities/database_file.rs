@@ -68,7 +68,7 @@ impl DatabaseFile {
     /// The open database.
     ///
     /// # Errors
-    /// When the folder cannot be made, or the file is no database; the text names it.
+    /// When the folder cannot be made, or the file is not a database; the text names it.
     pub fn open(&mut self) -> anyhow::Result<Database> {
         if let Some(database) = &self.database {
             return Ok(database.clone());
@@ -87,7 +87,7 @@ impl Database {
     /// while this one reads, and a lock of theirs is waited for.
     ///
     /// # Errors
-    /// When the file is no database, or `prepare` fails.
+    /// When the file is not a database, or `prepare` fails.
     pub fn open(path: &Path, prepare: Prepare) -> rusqlite::Result<Self> {
         let mut connection = Connection::open(path)?;
         prepare(&mut connection)?;

@@ -191,7 +191,7 @@ enum ConnectFailure {
     Timeout,
     #[error("the host's name has no address")]
     Dns,
-    #[error("the host takes no connection")]
+    #[error("the host does not accept the connection")]
     Refused,
 }
 
@@ -216,7 +216,7 @@ impl Service<Uri> for TimedConnector {
                         .source()
                         .and_then(|source| source.downcast_ref::<io::Error>())
                     {
-                        // A refusal has the number of the system call's error, a failed look-up has none.
+                        // Only a refusal has the number of a system call's error; a failed look-up does not.
                         Some(source) if source.raw_os_error().is_none() => ConnectFailure::Dns,
                         _ => ConnectFailure::Refused,
                     }

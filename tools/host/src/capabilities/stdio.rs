@@ -98,7 +98,7 @@ struct Sink {
 
 impl Sink {
     /// Writes at once, since a component may end right after its last line. A full disk or a
-    /// closed terminal is no reason to fail a request.
+    /// closed terminal must not fail a request.
     fn write_all(&self, bytes: &[u8]) {
         if let Some(mut file) = self.file.as_deref() {
             let _ = file.write_all(bytes);

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 pub use super::bindings::fermyon::spin::variables::add_to_linker;
 use super::bindings::fermyon::spin::variables::{Error as GuestError, Host};
 use crate::{
+    diagnostics::Quoted,
     manifest::Component,
     template,
     variables::{Error, check_name},
@@ -47,10 +48,11 @@ pub struct Instance(Arc<BTreeMap<String, String>>);
 impl Host for Instance {
     async fn get(&mut self, name: String) -> Result<String, GuestError> {
         check_name(&name)
-            .map_err(|reason| GuestError::InvalidName(format!("{name:?}: {reason}")))?;
+            .map_err(|reason| GuestError::InvalidName(format!("{}: {reason}", Quoted(&name))))?;
         self.0.get(&name).cloned().ok_or_else(|| {
             GuestError::Undefined(format!(
-                "the manifest gives the component no variable {name:?}"
+                "the manifest does not give the component the variable {}",
+                Quoted(&name)
             ))
         })
     }

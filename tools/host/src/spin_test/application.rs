@@ -16,7 +16,6 @@ use tokio::{
 use wasmtime::{
     StoreContextMut,
     component::{HasSelf, Linker, Resource},
-    error::Context as _,
 };
 use wasmtime_wasi_http::{
     Error, FieldMap, WasiHttpView,
@@ -31,6 +30,7 @@ use wasmtime_wasi_http::{
 };
 
 use super::{bindings::fermyon::spin_test::http_helper, environment::Environment};
+use crate::handler::answered_with;
 
 /// Where the application's response arrives.
 pub struct ResponseReceiver(oneshot::Receiver<Result<Response<HyperOutgoingBody>, ErrorCode>>);
@@ -108,7 +108,8 @@ impl http_helper::HostResponseReceiver for Environment {
             Ok(response) => response,
             Err(TryRecvError::Empty | TryRecvError::Closed) => return Ok(None),
         };
-        let response = response.context("the application answered with an error")?;
+        let response = response
+            .map_err(|code| wasmtime::format_err!("the application {}", answered_with(code)))?;
         let (head, body) = response.into_parts();
         let response = HostIncomingResponse {
             status: head.status.as_u16(),

@@ -25,6 +25,7 @@ use crate::{
         sqlite::{self, Sqlite},
         variables::{self, Variables},
     },
+    diagnostics::Quoted,
     manifest::{Component, Variable},
     runtime_config::{Secret, VariablesProvider},
 };
@@ -131,7 +132,10 @@ pub fn add_to_linker(linker: &mut Linker<Environment>) -> wasmtime::Result<()> {
 impl spin_test_virt::variables::Host for Environment {
     async fn set(&mut self, key: String, value: String) -> wasmtime::Result<()> {
         if !self.application.variables.contains_key(&key) {
-            bail!("the manifest declares no variable {key:?}");
+            bail!(
+                "the manifest does not declare the variable {}",
+                Quoted(&key)
+            );
         }
         self.values.insert(key, Secret(value));
         Ok(())
@@ -169,7 +173,10 @@ impl spin_test_virt::key_value::HostStore for Environment {
     async fn open(&mut self, label: String) -> wasmtime::Result<Resource<Database>> {
         key_value::HostStore::open(&mut self.key_value, label.clone())
             .await
-            .map_err(|_| wasmtime::format_err!("the manifest grants no key-value store {label:?}"))
+            .map_err(|_| {
+                let label = Quoted(&label);
+                wasmtime::format_err!("the manifest does not grant the key-value store {label}")
+            })
     }
 
     async fn set(
@@ -179,7 +186,7 @@ impl spin_test_virt::key_value::HostStore for Environment {
         value: Vec<u8>,
     ) -> wasmtime::Result<()> {
         let set = self.key_value.set(&key, &value);
-        set.map_err(|error| wasmtime::format_err!("key {key:?}: {error}"))
+        set.map_err(|error| wasmtime::format_err!("key {}: {error}", Quoted(&key)))
     }
 
     async fn drop(&mut self, _: Resource<Database>) -> wasmtime::Result<()> {

@@ -114,7 +114,7 @@ impl Bucket {
             bail!(self.refusal(answer).await);
         }
         let etag = field(&answer, ETAG).map(str::to_owned);
-        etag.with_context(|| format!("{} gives no entity-tag for a part", self.shown))
+        etag.with_context(|| format!("{} did not give an entity-tag for a part", self.shown))
     }
 
     /// Storage may find out that it cannot after it has answered 200 (Amazon S3 API Reference,

@@ -72,7 +72,7 @@ impl Bucket {
             {
                 Ok(Upload::WasThere)
             }
-            // Storage that knows no conditions on writing says so.
+            // Storage that does not know conditions on writing says so.
             StatusCode::PRECONDITION_FAILED
             | StatusCode::CONFLICT
             | StatusCode::NOT_IMPLEMENTED => {

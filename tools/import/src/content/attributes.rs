@@ -15,7 +15,7 @@ const MOST_NAMESPACES: usize = 1000;
 pub fn check(document: &str) -> Result<(), Undecodable> {
     let mut reader = Reader::from_str(document);
     let mut namespaces = 0;
-    // Where it is not well-formed, whoever parses it says so.
+    // Where it is not well-formed, its parser says so.
     while let Ok(event) = reader.read_event() {
         let element = match event {
             Event::Eof => break,

@@ -7,10 +7,10 @@ pub type Name = [u8; 4];
 const HEADER_BYTES: u64 = 8;
 const LONG_HEADER_BYTES: u64 = 16;
 
-/// The brands of a file that begins with `head`, the major one first; none of what has no `ftyp` box.
+/// The brands of a file that begins with `head`, the major one first; empty where there is no `ftyp` box.
 pub fn brands(head: &[u8]) -> &[Name] {
     match Boxes(head).next() {
-        // Among them is the version of the major brand (section 4.3), which is no brand's name.
+        // Among them is the version of the major brand (section 4.3), which is not a brand's name.
         Some((name, fields)) if &name == b"ftyp" => fields.as_chunks().0,
         _ => &[],
     }

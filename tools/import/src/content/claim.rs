@@ -53,7 +53,7 @@ impl Claim {
         match dimensions {
             Ok(dimensions) => Ok(dimensions),
             Err(_) if self.may_be_text => Err(Unfit::OtherFile),
-            // As of a format that nothing here can read at all: who lets it in knows what it is.
+            // As with a format that nothing here can read at all: the user who lets it in knows what it is.
             Err(Undecodable::Unsupported(_)) if !self.format.shown => Ok(None),
             Err(undecodable) => Err(Unfit::Refused(format!(
                 "claims to be {} and cannot be decoded: {}",

@@ -14,7 +14,7 @@ const MAX_BOX_BYTES: u64 = 16 * 1024 * 1024;
 /// How large the primary image of a container is shown, or else its first track.
 ///
 /// # Errors
-/// There is none.
+/// It has neither.
 pub fn dimensions(mut file: impl Read + Seek) -> Result<Dimensions, Undecodable> {
     let outermost = Outermost::of(&mut file)?;
     if outermost.is_cut_off {
@@ -77,7 +77,7 @@ fn of_primary_image(meta: &[u8]) -> Option<Dimensions> {
 
     let (mut size, mut on_its_side) = (None, false);
     for place in places {
-        // They are counted from one; nought is no property (section 9.3.1).
+        // They are counted from one; zero is not a property (section 9.3.1).
         let index = usize::from(place).checked_sub(1);
         let Some((name, fields)) = index.and_then(|index| all.get(index)) else {
             continue;

@@ -90,7 +90,7 @@ pub static FORMATS: &[Format] = &[
     Format::not_shown("XCF", "image/x-xcf", "xcf").told_by(&[Bytes(b"gimp xcf ")]),
 ];
 
-/// The format that a file with this head claims to have. Markup is none of them: its type is told by
+/// The format that a file with this head claims to have. Markup is not among them: its type is told by
 /// its root element, which may come late.
 pub fn claimed_by(head: &[u8]) -> Option<&'static Format> {
     FORMATS.iter().find(|format| format.is_claimed_by(head))

@@ -39,7 +39,7 @@ fn largest(icon: &mut (impl Read + Seek)) -> io::Result<Option<u64>> {
 }
 
 fn area(width: u8, height: u8) -> u32 {
-    // Nought stands for 256.
+    // Zero stands for 256.
     let side = |byte: u8| u32::from(byte.wrapping_sub(1)) + 1;
     side(width) * side(height)
 }

@@ -94,9 +94,8 @@ impl Format {
 
 /// Whether a file with this head may be text that begins as an image does: `BMW service history`.
 ///
-/// In whatever encoding it is, text has no other control characters than these, and a sign that is
-/// not ASCII is none that text begins with. The header of an image has them nearly always; only a
-/// Netpbm or a Radiance file need not.
+/// In whatever encoding it is, text has no other control characters than these, and begins with
+/// ASCII. The header of an image nearly always has others; only a Netpbm or a Radiance file need not.
 pub fn may_be_text(head: &[u8]) -> bool {
     // Terminals' own among them: bell, backspace, line breaks of any kind, end of file, escape.
     let is_of_text = |byte: u8| matches!(byte, 0x07..=0x0d | 0x1a | 0x1b);

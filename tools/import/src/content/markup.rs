@@ -32,7 +32,7 @@ pub fn may_begin(head: &[u8]) -> bool {
 /// Whether the document that begins so is SVG.
 ///
 /// # Errors
-/// Its root element is named as that of SVG, and is none that browsers show.
+/// Its root element is named as that of SVG, and browsers do not show it.
 pub fn is_svg(start: &[u8]) -> Result<bool, Unfit> {
     let start = encoding::decode_leniently(start);
     let Some(prolog) = Prolog::of(&start).filter(|prolog| prolog.root_name == "svg") else {

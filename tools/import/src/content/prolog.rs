@@ -21,7 +21,7 @@ pub struct Prolog {
 }
 
 impl Prolog {
-    /// `None` of what is no XML, or has no root element so far.
+    /// `None` where it is not XML, or has no root element so far.
     pub fn of(text: &str) -> Option<Self> {
         let mut reader = Reader::from_str(text);
         let mut doctype = String::new();

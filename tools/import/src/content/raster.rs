@@ -183,4 +183,35 @@ mod tests {
 
         assert_eq!(decoded(ImageFormat::Jpeg, &jpeg), Ok(WIDE));
     }
+
+    #[test]
+    fn whatever_is_damaged_is_told_without_the_notation_of_rust() {
+        for format in [
+            ImageFormat::Bmp,
+            ImageFormat::Farbfeld,
+            ImageFormat::Gif,
+            ImageFormat::Ico,
+            ImageFormat::Jpeg,
+            ImageFormat::Png,
+            ImageFormat::Pnm,
+            ImageFormat::Qoi,
+            ImageFormat::Tiff,
+            ImageFormat::WebP,
+        ] {
+            let whole = drawn(format);
+            for place in 0..whole.len().min(400) {
+                for byte in [0, 0x22, 0x7f, 0xff] {
+                    let mut damaged = whole.clone();
+                    damaged[place] = byte;
+                    let cause = decoded(format, &damaged).err().unwrap_or_default();
+
+                    let shows_rust = ["{", "[", "\"", "\\", "::", "Some(", "ChunkType", "(one of"];
+                    assert!(
+                        !shows_rust.iter().any(|sign| cause.contains(sign)),
+                        "{cause}"
+                    );
+                }
+            }
+        }
+    }
 }

@@ -121,7 +121,7 @@ struct Work<'a> {
     accepted: Arc<Accepted>,
     dry_run: bool,
     stop: &'a Stop,
-    /// One turn for each object, which is set once it has been had: the second file of the same bytes
+    /// One turn for each object, which is set once it has been taken: the second file of the same bytes
     /// finds what the first one has brought.
     turns: Mutex<HashMap<Uuid, Arc<tokio::sync::Mutex<bool>>>>,
 }
@@ -139,7 +139,7 @@ impl Work<'_> {
             reading = reading => reading,
             () = self.stop.requested() => return Ok(None),
         };
-        // Decoders meet bytes that nobody has foreseen; the other files are none the worse for it.
+        // A decoder may panic at bytes that nobody has foreseen; the other files are imported all the same.
         let reading = reading.unwrap_or_else(|_| {
             Reading::Refused("cannot be decoded: its decoder failed".to_owned())
         });

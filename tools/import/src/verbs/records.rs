@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use serde::Deserialize;
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::bucket::Held;
@@ -62,7 +63,7 @@ pub async fn run(args: &Args, options: &SiteOptions, stop: &Stop) -> anyhow::Res
     report.finish(read.and(outcome), stop)
 }
 
-/// A line of the file, from 1, and the record that it is, or else why it is none.
+/// A line of the file, from 1, and the record that it is, or else why it is not one.
 type Line = (usize, Result<Row, String>);
 
 /// The lines that are not empty.
@@ -96,8 +97,6 @@ fn lines_of(file: &Path) -> io::Result<Vec<Line>> {
 }
 
 /// A record and the id of its image.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Row {
     id: Uuid,
     storage_key: String,
@@ -106,13 +105,60 @@ struct Row {
     size_bytes: u64,
 }
 
+/// The fields of a line, and no other. Their types are looked at one by one, to be named.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fields {
+    id: Option<Value>,
+    storage_key: Option<Value>,
+    mime_type: Option<Value>,
+    hash: Option<Value>,
+    size_bytes: Option<Value>,
+}
+
 impl Row {
     fn parse(line: &[u8]) -> Result<Self, String> {
         // Its fields would be read from an array, too.
         if line.trim_ascii_start().first() != Some(&b'{') {
             return Err("is not a JSON object".to_owned());
         }
-        serde_json::from_slice(line).map_err(|error| format!("is not a record: {error}"))
+        let fields: Fields = serde_json::from_slice(line)
+            .map_err(|error| format!("is not a record: {}", within_line(&error)))?;
+        fields
+            .row()
+            .map_err(|(field, rule)| format!("is not a record: {field} {rule}"))
+    }
+}
+
+/// What is wrong in a line, and where. The parser counts each line as the first.
+fn within_line(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let what = text
+        .rsplit_once(" at line ")
+        .map_or(&*text, |(what, _)| what);
+    format!("{what}, at column {}", error.column())
+}
+
+impl Fields {
+    /// `Err` with the name of a field and the rule that it breaks.
+    fn row(self) -> Result<Row, (&'static str, &'static str)> {
+        let text = |field, value| match value {
+            Some(Value::String(text)) => Ok(text),
+            Some(_) => Err((field, "is not text")),
+            None => Err((field, "is missing")),
+        };
+        let size_bytes = self.size_bytes.ok_or(("size_bytes", "is missing"))?;
+        Ok(Row {
+            id: text("id", self.id)?
+                .parse()
+                .map_err(|_| ("id", "is not a UUID"))?,
+            storage_key: text("storage_key", self.storage_key)?,
+            mime_type: text("mime_type", self.mime_type)?,
+            hash: text("hash", self.hash)?,
+            size_bytes: size_bytes
+                .as_u64()
+                .ok_or(("size_bytes", "is not a whole number of bytes"))?,
+        })
     }
 }
 
@@ -140,7 +186,7 @@ async fn write(site: &Site, (number, row): Line, dry_run: bool) -> anyhow::Resul
     Ok(entry.with_path(path))
 }
 
-/// `Err` with the reason for which there is no record.
+/// `Err` with the reason why there is no record.
 async fn put(
     site: &Site,
     id: Uuid,
@@ -213,5 +259,29 @@ mod tests {
                 (7, "is not a JSON object"),
             ]
         );
+    }
+
+    #[test]
+    fn a_line_that_is_not_a_record_is_told_by_its_field_without_the_notation_of_rust() {
+        const RECORD: &str = r#"{"id":"00000000-0000-0000-0000-000000000001","storage_key":"k","mime_type":"image/png","hash":"h","size_bytes":1}"#;
+        for (from, to, expected) in [
+            (r#""h""#, r#"["a\n"]"#, "hash is not text"),
+            (r#""h""#, "null", "hash is missing"),
+            (
+                ":1}",
+                r#":"1"}"#,
+                "size_bytes is not a whole number of bytes",
+            ),
+            (":1}", ":-1}", "size_bytes is not a whole number of bytes"),
+            (r#","size_bytes":1"#, "", "size_bytes is missing"),
+            ("00000000-", "x-", "id is not a UUID"),
+            (":1}", ":1", "EOF while parsing an object, at column 112"),
+            (":1}", ":1}x", "trailing characters, at column 114"),
+        ] {
+            let reason = Row::parse(RECORD.replace(from, to).as_bytes()).err();
+
+            let expected = format!("is not a record: {expected}");
+            assert_eq!(reason, Some(expected));
+        }
     }
 }

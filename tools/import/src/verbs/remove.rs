@@ -17,10 +17,10 @@ use crate::stop::Stop;
 /// Take images away: the record first, then the object, unless another record uses it
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Clients and caches keep an image for a year: who has it can still see it.
+Clients and caches keep an image for a year: those that have it still show it.
 
-An object stays where another record uses it that this run knows of: that of another id given, or of
-one that --gallery lists.
+An object stays if another record uses it, as far as this run knows: the record of another given id,
+or of one that --gallery lists.
 
 Exit code: 0, 1 where an image was not there or something failed, 130 after Ctrl-C.")]
 pub struct Args {
