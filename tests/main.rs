@@ -33,3 +33,4 @@ mod storage_failures;
 mod storage_servers;
 mod temporary_credentials;
 mod up;
+mod version;

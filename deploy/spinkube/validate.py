@@ -71,8 +71,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--crds",
         type=Path,
-        default=os.environ.get("SPINKUBE_CRDS", REPOSITORY.parent / "shared/spinkube-crds"),
-        help="folder of SpinKube's CRDs, spin-operator.crds.yaml of a release or its parts; by default $SPINKUBE_CRDS",
+        default=os.environ.get("SPINKUBE_CRDS", REPOSITORY / "target/spinkube-crds"),
+        help="folder of SpinKube's CRDs, spin-operator.crds.yaml of a release or its parts; by default $SPINKUBE_CRDS, else target/spinkube-crds",
     )
     parser.add_argument("--manifest", type=Path, default=REPOSITORY / "spin.toml", help="the application's manifest")
     return parser.parse_args()
