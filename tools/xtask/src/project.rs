@@ -72,5 +72,8 @@ pub fn shown(path: &Path) -> String {
 /// `path` from the root of the checkout, where it lies within.
 #[must_use]
 pub fn from_root(path: &Path) -> &Path {
-    path.strip_prefix(root()).unwrap_or(path)
+    match path.strip_prefix(root()) {
+        Ok(within) if within != Path::new("") => within,
+        _ => path,
+    }
 }

@@ -28,6 +28,8 @@ pub struct Running {
     s3_secret_access_key: String,
     /// Where its records are, as its setting `metadata_store` says it.
     metadata_store: String,
+    /// The gallery's origin, if there is a gallery.
+    gallery: Option<String>,
 }
 
 impl Running {
@@ -37,11 +39,13 @@ impl Running {
         api: String,
         records_token: String,
         metadata: MetadataStore,
+        gallery: Option<String>,
     ) -> Self {
         Self {
             api,
             records_token,
             metadata_store: metadata.name().to_owned(),
+            gallery,
             s3_endpoint: storage.endpoint.clone(),
             s3_region: storage.region.clone(),
             s3_bucket: storage.bucket.clone(),
@@ -106,6 +110,7 @@ impl Running {
             s3_access_key_id,
             s3_secret_access_key,
             metadata_store: _,
+            gallery: _,
         } = self;
         let texts = [
             ("IMAGE_PROXY_RECORDS", api.as_str()),
@@ -143,6 +148,7 @@ mod tests {
             "http://127.0.0.1:3000".into(),
             "a token".into(),
             MetadataStore::Sqlite,
+            Some("http://127.0.0.1:4200".into()),
         )
     }
 

@@ -113,8 +113,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let storage_address = settings.loopback_address()?;
     let data = args.local.data_folder()?;
     let program = args.host.program()?;
-    address::ensure_free(&args.addresses(storage_address))?;
+    let addresses = args.addresses(storage_address);
+    address::ensure_distinct(&addresses)?;
+    // Before the ports: another `up` on this folder has them too, and is the better explanation.
     let _lock = data.lock()?;
+    address::ensure_free(&addresses)?;
 
     let mut steps = Steps::of(4);
     announcement::say_what_a_first_build_takes();
@@ -200,7 +203,7 @@ impl Up<'_> {
         let api = address::reachable(&programs.origin_of(APPLICATION)?)?;
 
         let metadata = self.args.local.metadata;
-        let running = Running::on(&settings, api.clone(), token, metadata);
+        let running = Running::on(&settings, api.clone(), token, metadata, gallery.clone());
         running.write(self.data)?;
         Ok(Announcement {
             samples: samples::import(programs, &running, self.data)?,

@@ -44,27 +44,35 @@ pub struct Wanted {
     pub address: SocketAddr,
 }
 
-/// Makes sure that all of these can be listened on at once.
+/// Makes sure that no port is given twice.
 ///
 /// # Errors
-/// Which of them cannot, who has it, and what to do.
-pub fn ensure_free(wanted: &[Wanted]) -> anyhow::Result<()> {
+/// To which options it is.
+pub fn ensure_distinct(wanted: &[Wanted]) -> anyhow::Result<()> {
     for (index, Wanted { option, address }) in wanted.iter().enumerate() {
         let port = address.port();
-        let twice = wanted[..index]
-            .iter()
-            .find(|other| port != 0 && other.address.port() == port);
-        if let Some(other) = twice {
+        let is_the_same = |other: &&Wanted| port != 0 && other.address.port() == port;
+        if let Some(other) = wanted[..index].iter().find(is_the_same) {
             bail!(
                 "{} and {option} are both given port {port}: choose another for one of them",
                 other.option
             );
         }
+    }
+    Ok(())
+}
+
+/// Makes sure that nobody else listens there.
+///
+/// # Errors
+/// Where somebody does, who that is, and what to do.
+pub fn ensure_free(wanted: &[Wanted]) -> anyhow::Result<()> {
+    for Wanted { option, address } in wanted {
         match TcpListener::bind(address) {
             Ok(_) => {}
             Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => bail!(
                 "{address} is taken by {}: stop it, or choose another address with {option}",
-                holder(port)
+                holder(address.port())
             ),
             Err(error) => return Err(error).with_context(|| format!("cannot listen on {address}")),
         }
@@ -187,11 +195,12 @@ mod tests {
         ];
         let free = [wanted("--listen", "0"), wanted("--storage", "0")];
 
-        let error = ensure_free(&[free[0], twice[0], twice[1]])
+        let error = ensure_distinct(&[free[0], twice[0], twice[1]])
             .unwrap_err()
             .to_string();
 
         assert!(error.contains("--listen and --storage"), "{error}");
+        ensure_distinct(&free).unwrap();
         ensure_free(&free).unwrap();
     }
 
