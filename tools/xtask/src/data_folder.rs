@@ -52,7 +52,7 @@ impl DataFolder {
                 file.set_len(0)
                     .and_then(|()| writeln!(file, "{}", std::process::id()))
                     .with_context(cannot_use)?;
-                Ok(Lock { _file: file })
+                Ok(Lock(file))
             }
             Err(TryLockError::Error(error)) => Err(error).with_context(cannot_use),
             Err(TryLockError::WouldBlock) => bail!(
@@ -101,10 +101,16 @@ impl DataFolder {
 }
 
 /// A data folder that no other process may use.
+///
+/// The system gives it back with the file, also at a `kill -9`.
 #[derive(Debug)]
-pub struct Lock {
-    // The system gives it back with the file, also at a `kill -9`.
-    _file: File,
+pub struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // A child that is just being started holds the file, too, until it is another program.
+        let _ = self.0.unlock();
+    }
 }
 
 #[cfg(test)]

@@ -3,37 +3,29 @@
 mod address;
 mod announcement;
 mod application;
+mod local;
 mod programs;
 mod samples;
+mod start;
 
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use anyhow::Context as _;
-use uuid::Uuid;
 
 use crate::data_folder::DataFolder;
 use crate::host::Kind;
-use crate::local::Options;
-use crate::metadata_store::MetadataStore;
 use crate::running::Running;
-use crate::settings::Storage;
 use crate::steps::{Steps, say};
 use crate::{build, process, project};
 use address::Wanted;
-use announcement::Announcement;
-use application::Launch;
+use local::Options;
 use programs::{Interrupted, Programs};
-
-pub use address::parse_loopback;
+use start::Up;
 
 /// Port of the gallery.
 const GALLERY_PORT: u16 = 4200;
-
-const STORAGE: &str = "storage";
-const GALLERY: &str = "the gallery";
-const APPLICATION: &str = "the application";
 
 /// Build everything, start storage, the application and a gallery, and print where they are
 #[derive(Debug, clap::Args)]
@@ -172,111 +164,6 @@ fn forget(folder: &Path) -> anyhow::Result<()> {
     }
 }
 
-/// What is to be brought up.
-struct Up<'a> {
-    args: &'a Args,
-    data: &'a DataFolder,
-    settings: Storage,
-    program: &'a Path,
-}
-
-impl Up<'_> {
-    fn start(self, programs: &mut Programs, storage: SocketAddr) -> anyhow::Result<Announcement> {
-        programs.start(STORAGE, &self.storage(storage))?;
-        let endpoint = programs.origin_of(STORAGE)?;
-        // Its port may have been anybody's choice until now.
-        let settings = self.settings.clone().at(&endpoint);
-        // The gallery listens before the application starts, which has to know its origin.
-        let gallery = match self.args.gallery() {
-            Some(address) => {
-                programs.start(GALLERY, &self.gallery(address))?;
-                Some(programs.origin_of(GALLERY)?)
-            }
-            None => None,
-        };
-        let token = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
-        let origins = gallery.as_deref().map(allowed_origins).transpose()?;
-        programs.start(
-            APPLICATION,
-            &self.application(&settings, &token, origins.as_deref()),
-        )?;
-        let api = address::reachable(&programs.origin_of(APPLICATION)?)?;
-
-        let metadata = self.args.local.metadata;
-        let running = Running::on(&settings, api.clone(), token, metadata, gallery.clone());
-        running.write(self.data)?;
-        Ok(Announcement {
-            samples: samples::import(programs, &running, self.data)?,
-            objects: settings.endpoint,
-            records: metadata.file(self.data),
-            gallery,
-            api,
-        })
-    }
-
-    fn storage(&self, listen: SocketAddr) -> Command {
-        let mut command = Command::new(project::storage());
-        command
-            .args([
-                "--listen",
-                &listen.to_string(),
-                "--bucket",
-                &self.settings.bucket,
-                "--folder",
-            ])
-            .arg(self.data.objects())
-            .env("STORAGE_ACCESS_KEY_ID", &self.settings.access_key_id)
-            .env(
-                "STORAGE_SECRET_ACCESS_KEY",
-                &self.settings.secret_access_key,
-            );
-        command
-    }
-
-    fn gallery(&self, listen: SocketAddr) -> Command {
-        let mut command = Command::new(project::gallery_program());
-        command
-            .args(["serve", "--listen", &listen.to_string(), "--page"])
-            .arg(project::gallery())
-            .arg("--pictures")
-            .arg(self.data.gallery())
-            .arg("--running")
-            .arg(self.data.running());
-        command
-    }
-
-    fn application(&self, storage: &Storage, token: &str, origins: Option<&str>) -> Command {
-        let metadata = self.args.local.metadata;
-        let mut variables = vec![
-            ("s3_endpoint", storage.endpoint.as_str()),
-            ("metadata_store", metadata.name()),
-        ];
-        variables.extend(origins.map(|origins| ("cors_allowed_origins", origins)));
-        let launch = Launch {
-            program: self.program,
-            listen: self.args.listen,
-            state: &self.data.state(),
-            has_table: metadata == MetadataStore::Sqlite,
-            variables: &variables,
-            records_token: token,
-        };
-        launch.command()
-    }
-}
-
-/// The origins by which browsers may name the gallery: of a gallery for other devices, any.
-fn allowed_origins(gallery: &str) -> anyhow::Result<String> {
-    let cannot_tell = || format!("{gallery} names no address and port");
-    let authority = gallery.strip_prefix("http://").with_context(cannot_tell)?;
-    let address: SocketAddr = authority.parse().with_context(cannot_tell)?;
-    let port = address.port();
-    Ok(match address.ip() {
-        ip if ip.is_unspecified() => "*".to_owned(),
-        ip if ip.is_loopback() => format!("{gallery},http://localhost:{port}"),
-        _ => gallery.to_owned(),
-    })
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 mod tests {
@@ -309,21 +196,6 @@ mod tests {
             let gallery = args(arguments).gallery().map(|address| address.to_string());
 
             assert_eq!(gallery.as_deref(), expected, "{arguments:?}");
-        }
-    }
-
-    #[test]
-    fn a_gallery_is_allowed_by_each_name_that_browsers_may_give_it() {
-        for (gallery, expected) in [
-            (
-                "http://127.0.0.1:4200",
-                "http://127.0.0.1:4200,http://localhost:4200",
-            ),
-            ("http://192.0.2.1:4200", "http://192.0.2.1:4200"),
-            ("http://0.0.0.0:4200", "*"),
-            ("http://[::]:4200", "*"),
-        ] {
-            assert_eq!(allowed_origins(gallery).unwrap(), expected);
         }
     }
 

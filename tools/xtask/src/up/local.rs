@@ -3,13 +3,13 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use super::address::parse_loopback;
 use crate::data_folder::DataFolder;
 use crate::metadata_store::MetadataStore;
 use crate::project;
 use crate::settings::Storage;
-use crate::up::parse_loopback;
 
-/// Options of every command that works on a running or future application.
+/// The options for it.
 #[derive(Debug, clap::Args)]
 pub struct Options {
     /// Where records are kept
