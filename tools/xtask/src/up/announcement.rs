@@ -16,7 +16,7 @@ const LISTED: usize = 10;
 pub fn say_what_a_first_build_takes() {
     if !project::host().exists() {
         say(
-            "The first build compiles a WebAssembly runtime: about 6 minutes on two cores, and 1.2 GB in \
+            "The first build compiles a WebAssembly runtime: 6 to 8 minutes on two cores, and 1.6 GB in \
              target/. Later ones take seconds.",
         );
     }
