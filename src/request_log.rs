@@ -1,6 +1,6 @@
 //! One structured line a request, for the operator alone.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use http::HeaderMap;
@@ -64,15 +64,14 @@ impl RequestLog {
 impl fmt::Display for RequestLog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let line = serde_json::to_string(self).map_err(|_| fmt::Error)?;
-        for character in line.chars() {
-            if is_shown(character) {
-                f.write_char(character)?;
-            } else {
-                // All of them stand in strings, and below U+10000 (RFC 8259 section 7).
-                write!(f, "\\u{:04x}", u32::from(character))?;
-            }
+        // Without such a character, as nearly always, the line is written at once.
+        let mut rest = line.as_str();
+        while let Some((place, character)) = rest.char_indices().find(|(_, c)| !is_shown(*c)) {
+            // All of them stand in strings, and below U+10000 (RFC 8259 section 7).
+            write!(f, "{}\\u{:04x}", &rest[..place], u32::from(character))?;
+            rest = &rest[place + character.len_utf8()..];
         }
-        Ok(())
+        f.write_str(rest)
     }
 }
 
