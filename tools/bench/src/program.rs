@@ -8,9 +8,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Signal, kill_process_group};
 
-use xtask::project;
+use xtask::{process, project};
 
 /// Longest that a server may take to answer.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -95,17 +95,10 @@ fn address_of(url: &str) -> anyhow::Result<SocketAddr> {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) else {
+        let Some(group) = process::group_of(&self.child) else {
             return;
         };
-        let _ = kill_process_group(group, Signal::TERM);
-        let asked = Instant::now();
-        while asked.elapsed() < STOP_LIMIT {
-            if !matches!(self.child.try_wait(), Ok(None)) {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        let _ = process::ends_in_time(&mut self.child, group, Signal::TERM, STOP_LIMIT);
         // Also for what the first process left behind.
         let _ = kill_process_group(group, Signal::KILL);
         let _ = self.child.wait();

@@ -9,8 +9,12 @@ use crate::process;
 /// Whether [`install`] can be tried: on a machine of CI alone, since nobody else has asked for it.
 #[must_use]
 pub fn is_possible() -> bool {
-    let is_ci = std::env::var_os("CI").is_some_and(|value| value == "true");
-    is_ci && rustix::process::geteuid().is_root() && process::is_installed("apt-get")
+    is_ci() && rustix::process::geteuid().is_root() && process::is_installed("apt-get")
+}
+
+/// Whether this machine is CI's, where everything has to be there.
+pub(crate) fn is_ci() -> bool {
+    std::env::var_os("CI").is_some_and(|value| value == "true")
 }
 
 /// Installs `packages` and says so.

@@ -2,9 +2,11 @@
 
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Write};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use rustix::process::{Pid, Signal, kill_process_group};
 
 /// Runs `command` to its end, its output going where ours goes.
 ///
@@ -80,6 +82,26 @@ pub fn run_observed(
         }
     }
     child.wait().context("cannot wait for its end")
+}
+
+/// The process group of a child that was started as the first of its own.
+#[must_use]
+pub fn group_of(child: &Child) -> Option<Pid> {
+    i32::try_from(child.id()).ok().and_then(Pid::from_raw)
+}
+
+/// Sends `signal` to the group that `child` leads, and tells whether `child` ends within `limit`.
+pub fn ends_in_time(child: &mut Child, group: Pid, signal: Signal, limit: Duration) -> bool {
+    // Fails only when nobody of the group is left.
+    let _ = kill_process_group(group, signal);
+    let asked = Instant::now();
+    while matches!(child.try_wait(), Ok(None)) {
+        if asked.elapsed() > limit {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    true
 }
 
 /// `command` as one would type it: environment, program, arguments.

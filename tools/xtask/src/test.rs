@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use crate::host::Kind;
 use crate::storage_server::{Server, Storage};
-use crate::{process, project, wasm_target};
+use crate::{apt, process, project, wasm_target};
 use steps::{Environment, Ready, Step, Work};
 use summary::Summary;
 
@@ -106,8 +106,7 @@ fn servers(args: &Args) -> anyhow::Result<Vec<Ready>> {
         chosen => chosen,
     };
     // What was asked for by name must be there, and in CI everything.
-    let is_needed =
-        !args.storage.is_empty() || std::env::var_os("CI").is_some_and(|ci| ci == "true");
+    let is_needed = !args.storage.is_empty() || apt::is_ci();
     let ready = |storage| match Server::ensure(storage) {
         Ok(Some(server)) => Ok(Ready::Server(server)),
         Ok(None) => Ok(Ready::InEachTest),

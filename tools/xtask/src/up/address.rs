@@ -87,19 +87,23 @@ fn holder(port: u16) -> String {
     }
 }
 
-/// The origin at which this machine itself reaches a server that says `http://0.0.0.0:3000`.
+/// Where a server listens that says `http://127.0.0.1:3000`.
 ///
 /// # Errors
 /// When it says something else than an address and a port.
-pub fn reachable(origin: &str) -> anyhow::Result<String> {
+pub fn of_origin(origin: &str) -> anyhow::Result<SocketAddr> {
     let authority = origin.strip_prefix("http://").unwrap_or(origin);
-    let mut address: SocketAddr = authority
+    authority
         .parse()
-        .with_context(|| format!("{origin} names no address and port"))?;
+        .with_context(|| format!("{origin} names no address and port"))
+}
+
+/// Where this machine itself reaches a server that listens there, at every address perhaps.
+pub fn reachable(mut address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
         address.set_ip(Ipv4Addr::LOCALHOST.into());
     }
-    Ok(format!("http://{address}"))
+    address
 }
 
 /// The address by which other devices know this machine, if it is in a network.
@@ -212,8 +216,10 @@ mod tests {
             ("http://127.0.0.1:3000", "http://127.0.0.1:3000"),
             ("http://192.0.2.1:3000", "http://192.0.2.1:3000"),
         ] {
-            assert_eq!(reachable(origin).unwrap(), expected);
+            let address = reachable(of_origin(origin).unwrap());
+
+            assert_eq!(format!("http://{address}"), expected);
         }
-        assert!(reachable("https://example.com").is_err());
+        assert!(of_origin("https://example.com").is_err());
     }
 }

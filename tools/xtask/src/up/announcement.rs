@@ -30,8 +30,8 @@ pub struct Announcement {
     pub objects: String,
     /// File of the records.
     pub records: PathBuf,
-    /// Origin of the gallery, if there is one.
-    pub gallery: Option<String>,
+    /// Where the gallery listens, if there is one.
+    pub gallery: Option<SocketAddr>,
     /// Origin of the application.
     pub api: String,
 }
@@ -63,28 +63,22 @@ impl fmt::Display for Announcement {
             self.objects,
             project::shown(&self.records)
         )?;
-        match &self.gallery {
+        match self.gallery {
             Some(gallery) => writeln!(formatter, "The gallery: {}", places(gallery)),
             None => writeln!(formatter, "The application: {}", self.api),
         }
     }
 }
 
-/// The origin as one types it, here and on another device.
-fn places(origin: &str) -> String {
-    let here = address::reachable(origin).unwrap_or_else(|_| origin.to_owned());
-    let port = here
-        .strip_prefix("http://")
-        .and_then(|authority| authority.parse::<SocketAddr>().ok())
-        .map(|address| address.port());
-    match (address::in_the_network(), port) {
-        (Some(ip), Some(port)) if here != origin => {
-            format!(
-                "{here}, from other devices http://{}",
-                SocketAddr::new(ip, port)
-            )
+/// Its origin as one types it, here and on another device.
+fn places(gallery: SocketAddr) -> String {
+    let here = address::reachable(gallery);
+    match address::in_the_network() {
+        Some(ip) if here != gallery => {
+            let elsewhere = SocketAddr::new(ip, gallery.port());
+            format!("http://{here}, from other devices http://{elsewhere}")
         }
-        _ => here,
+        _ => format!("http://{here}"),
     }
 }
 
@@ -103,7 +97,7 @@ mod tests {
             samples: (0..images).map(sample).collect(),
             objects: "http://127.0.0.1:9000".into(),
             records: "records.db".into(),
-            gallery: Some("http://127.0.0.1:4200".into()),
+            gallery: Some(([127, 0, 0, 1], 4200).into()),
             api: "http://127.0.0.1:3000".into(),
         };
         announcement.to_string()

@@ -2,18 +2,20 @@
 
 use std::fmt;
 use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Signal, kill_process_group};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use super::address;
 use crate::steps::say;
-use crate::with_parent;
+use crate::{process, with_parent};
 
 const START_LIMIT: Duration = Duration::from_mins(1);
 const STOP_LIMIT: Duration = Duration::from_secs(10);
@@ -94,17 +96,17 @@ impl Programs {
         Ok(())
     }
 
-    /// Waits until a program says where it serves, and returns that origin.
+    /// Waits until a program says where it serves, and returns that address.
     ///
     /// # Errors
     /// When any of them ends instead, or it takes too long, or [`Interrupted`].
-    pub fn origin_of(&mut self, name: &'static str) -> anyhow::Result<String> {
+    pub fn address_of(&mut self, name: &'static str) -> anyhow::Result<SocketAddr> {
         let started = Instant::now();
         loop {
             let left = START_LIMIT.saturating_sub(started.elapsed());
             match self.events.recv_timeout(left) {
                 Ok(Event::Line(of, line)) => match origin_in(&line) {
-                    Some(origin) if of == name => return Ok(origin.to_owned()),
+                    Some(origin) if of == name => return address::of_origin(origin),
                     _ => say(&line),
                 },
                 Ok(Event::Closed(of)) => return Err(self.end_of(of)),
@@ -181,16 +183,10 @@ impl Drop for Programs {
 
 impl Program {
     fn stop(mut self) {
-        let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) else {
+        let Some(group) = process::group_of(&self.child) else {
             return;
         };
-        // Fails only when nobody of the group is left.
-        let _ = kill_process_group(group, Signal::INT);
-        let asked = Instant::now();
-        while matches!(self.child.try_wait(), Ok(None)) && asked.elapsed() < STOP_LIMIT {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        if matches!(self.child.try_wait(), Ok(None)) {
+        if !process::ends_in_time(&mut self.child, group, Signal::INT, STOP_LIMIT) {
             let limit = STOP_LIMIT.as_secs();
             eprintln!("{} did not stop within {limit} s: killing it", self.name);
             let _ = kill_process_group(group, Signal::KILL);

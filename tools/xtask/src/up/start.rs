@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::Context as _;
 use uuid::Uuid;
 
 use super::announcement::Announcement;
@@ -44,27 +43,27 @@ impl Up<'_> {
         storage: SocketAddr,
     ) -> anyhow::Result<Announcement> {
         programs.start(STORAGE, &self.storage(storage))?;
-        let endpoint = programs.origin_of(STORAGE)?;
         // Its port may have been anybody's choice until now.
+        let endpoint = origin(programs.address_of(STORAGE)?);
         let settings = self.settings.clone().at(&endpoint);
         // The gallery listens before the application starts, which has to know its origin.
         let gallery = match self.args.gallery() {
             Some(address) => {
                 programs.start(GALLERY, &self.gallery(address))?;
-                Some(programs.origin_of(GALLERY)?)
+                Some(programs.address_of(GALLERY)?)
             }
             None => None,
         };
         let token = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
-        let origins = gallery.as_deref().map(allowed_origins).transpose()?;
+        let origins = gallery.map(allowed_origins);
         programs.start(
             APPLICATION,
             &self.application(&settings, &token, origins.as_deref()),
         )?;
-        let api = address::reachable(&programs.origin_of(APPLICATION)?)?;
+        let api = origin(address::reachable(programs.address_of(APPLICATION)?));
 
         let metadata = self.args.local.metadata;
-        let running = Running::on(&settings, api.clone(), token, metadata, gallery.clone());
+        let running = Running::on(&settings, api.clone(), token, metadata, gallery.map(origin));
         running.write(self.data)?;
         Ok(Announcement {
             samples: samples::import(programs, &running, self.data)?,
@@ -125,17 +124,19 @@ impl Up<'_> {
     }
 }
 
+fn origin(address: SocketAddr) -> String {
+    format!("http://{address}")
+}
+
 /// The origins by which browsers may name the gallery: of a gallery for other devices, any.
-fn allowed_origins(gallery: &str) -> anyhow::Result<String> {
-    let cannot_tell = || format!("{gallery} names no address and port");
-    let authority = gallery.strip_prefix("http://").with_context(cannot_tell)?;
-    let address: SocketAddr = authority.parse().with_context(cannot_tell)?;
-    let port = address.port();
-    Ok(match address.ip() {
+fn allowed_origins(gallery: SocketAddr) -> String {
+    match gallery.ip() {
         ip if ip.is_unspecified() => "*".to_owned(),
-        ip if ip.is_loopback() => format!("{gallery},http://localhost:{port}"),
-        _ => gallery.to_owned(),
-    })
+        ip if ip.is_loopback() => {
+            format!("http://{gallery},http://localhost:{}", gallery.port())
+        }
+        _ => origin(gallery),
+    }
 }
 
 #[cfg(test)]
@@ -154,7 +155,9 @@ mod tests {
             ("http://0.0.0.0:4200", "*"),
             ("http://[::]:4200", "*"),
         ] {
-            assert_eq!(allowed_origins(gallery).unwrap(), expected);
+            let gallery = address::of_origin(gallery).unwrap();
+
+            assert_eq!(allowed_origins(gallery), expected);
         }
     }
 }
