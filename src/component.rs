@@ -14,7 +14,7 @@ use crate::host_failure;
 use crate::metadata::ImageRepository;
 use crate::metadata::key_value::KeyValueRepository;
 use crate::metadata::sqlite::SqliteRepository;
-use crate::pipe::{Unsent, send};
+use crate::pipe::send;
 use crate::records::RecordsRoute;
 use crate::reply::Reply;
 use crate::request_log::{RequestLog, trace_id};
@@ -32,17 +32,14 @@ impl Guest for ImageProxy {
         let mut log = RequestLog::start();
         let request = read_head(&incoming);
         log.trace_id = trace_id(&request.headers);
-        let (reply, cors) = match Config::read(variable) {
-            Ok(config) => (answer(&request, &incoming, &config, &mut log), config.cors),
+        let reply = match Config::read(variable) {
+            Ok(config) => answer(&request, &incoming, &config, &mut log),
             Err(error) => {
                 let cors = Config::read_cors(variable).unwrap_or(AllowedOrigins::None);
-                (fail(&error.into(), &request, &cors, &mut log), cors)
+                fail(&error.into(), &request, &cors, &mut log)
             }
         };
-        if let Err(Unsent { out, error }) = send(reply, out, &mut log) {
-            let reply = fail(&error.into(), &request, &cors, &mut log);
-            drop(send(reply, out, &mut log));
-        }
+        send(reply, out, &mut log);
         write_line(&log);
     }
 }

@@ -121,20 +121,16 @@ impl Config {
     /// [`ConfigError`] names the first variable that cannot be read or used.
     pub fn read(variable: impl Fn(&str) -> Result<String, String>) -> Result<Self, ConfigError> {
         let settings = Settings(variable);
+        let endpoint = settings.parse("s3_endpoint", ENDPOINT, parse_endpoint)?;
+        let addressing_style = settings.addressing_style()?;
         Ok(Self {
             storage: StorageConfig {
-                endpoint: settings.parse("s3_endpoint", ENDPOINT, parse_endpoint)?,
+                endpoint,
                 region: settings.parse("s3_region", "a region such as us-east-1", parse_name)?,
-                bucket: settings.parse("s3_bucket", "a bucket's name", parse_name)?,
-                addressing_style: settings.parse(
-                    "s3_addressing_style",
-                    "'path' or 'virtual'",
-                    |text| match text {
-                        "path" => Some(AddressingStyle::Path),
-                        "virtual" => Some(AddressingStyle::Virtual),
-                        _ => None,
-                    },
-                )?,
+                bucket: settings.parse("s3_bucket", BUCKET, |text| {
+                    parse_bucket(text, addressing_style)
+                })?,
+                addressing_style,
                 credentials: settings.credentials()?,
                 timeouts: Timeouts {
                     connect: settings.milliseconds("s3_connect_timeout_ms")?,
@@ -196,6 +192,7 @@ const ORIGINS: &str = "empty, '*', or origins such as https://app.example, separ
 const RECORDS_TOKEN: &str = "empty, or at least 16 characters of visible ASCII";
 /// Shorter ones can be guessed.
 const MIN_TOKEN_BYTES: usize = 16;
+const BUCKET: &str = "a bucket's name, or tenant:bucket where s3_addressing_style is 'path'";
 const ENDPOINT: &str = "an http or https origin without path, such as http://127.0.0.1:9000";
 
 /// The variables, read one by one.
@@ -222,6 +219,18 @@ impl<F: Fn(&str) -> Result<String, String>> Settings<F> {
             let milliseconds: NonZeroU32 = text.parse().ok()?;
             Some(Duration::from_millis(u64::from(milliseconds.get())))
         })
+    }
+
+    fn addressing_style(&self) -> Result<AddressingStyle, ConfigError> {
+        self.parse(
+            "s3_addressing_style",
+            "'path' or 'virtual'",
+            |text| match text {
+                "path" => Some(AddressingStyle::Path),
+                "virtual" => Some(AddressingStyle::Virtual),
+                _ => None,
+            },
+        )
     }
 
     fn allowed_origins(&self) -> Result<AllowedOrigins, ConfigError> {
@@ -257,6 +266,17 @@ fn parse_name(text: &str) -> Option<String> {
         |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
     let is_name = !matches!(text, "" | "." | "..") && text.bytes().all(is_name_byte);
     is_name.then(|| text.to_owned())
+}
+
+/// A bucket's name, after that of its tenant where Ceph has several: no host can name such a bucket
+/// (Ceph, "RGW Multi-tenancy").
+fn parse_bucket(text: &str, style: AddressingStyle) -> Option<String> {
+    let Some((tenant, bucket)) = text.split_once(':') else {
+        return parse_name(text);
+    };
+    let is_tenant = tenant.is_empty() || parse_name(tenant).is_some();
+    let is_bucket = is_tenant && parse_name(bucket).is_some();
+    (is_bucket && style == AddressingStyle::Path).then(|| text.to_owned())
 }
 
 fn parse_endpoint(text: &str) -> Option<Endpoint> {
@@ -364,6 +384,9 @@ mod tests {
             ("s3_bucket", ""),
             ("s3_bucket", "a/b"),
             ("s3_bucket", ".."),
+            ("s3_bucket", "team:"),
+            ("s3_bucket", "a:b:c"),
+            ("s3_bucket", "..:b"),
             ("s3_addressing_style", "Path"),
             ("s3_access_key_id", ""),
             ("s3_secret_access_key", "with space"),
@@ -388,6 +411,22 @@ mod tests {
             );
             assert!(value.len() < 2 || !text.contains(value), "{text}");
         }
+    }
+
+    #[test]
+    fn a_bucket_may_be_another_tenant_s_where_the_path_names_it() {
+        for bucket in ["tenant:images", ":images"] {
+            let config = read_with("s3_bucket", bucket).unwrap();
+            assert_eq!(config.storage.bucket, bucket);
+        }
+
+        let virtual_style = [
+            ("s3_bucket", "tenant:images"),
+            ("s3_addressing_style", "virtual"),
+        ];
+        let error = Config::read(example_variable(&virtual_style)).unwrap_err();
+
+        assert!(error.to_string().contains("s3_bucket"), "{error}");
     }
 
     #[test]

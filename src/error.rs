@@ -224,13 +224,21 @@ pub enum StorageError {
         explanation: String,
     },
     /// The object is not as long as the record promises.
-    #[error("storage {}, the record {expected}: import the image again", .promised.map_or_else(|| "does not say how many bytes it sends".to_owned(), |length| format!("promises {length} bytes")))]
+    #[error("storage promises {promised} bytes, the record {expected}: import the image again")]
     Length {
-        /// Storage's `Content-Length` in bytes, where it gave one.
-        promised: Option<u64>,
+        /// Storage's `Content-Length` in bytes.
+        promised: u64,
         /// The record's size in bytes.
         expected: u64,
     },
+    /// The answer does not have one valid `Content-Length`, without which nobody can tell whether it
+    /// is the image.
+    #[error(
+        "storage's answer does not tell its length in one Content-Length: something between storage \
+         and here takes it away, such as a proxy that compresses or sends in chunks; the image is not \
+         at fault"
+    )]
+    NoLength,
     /// Storage does not announce the range that it was asked for.
     #[error("storage announces {}, not the range {expected} of the record: import the image again", .announced.as_deref().map_or_else(|| "no range".to_owned(), |range| Quoted(range).to_string()))]
     Range {
@@ -257,14 +265,56 @@ pub enum StorageError {
 /// What a storage request met instead of an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TransportError {
-    /// The connection could not be made, or broke before the answer's head was complete.
-    #[error("connection failed: {0}")]
-    Connection(String),
+    /// The name of the endpoint's host has no address.
+    #[error(
+        "the host's name in s3_endpoint cannot be resolved ({0}): check its spelling, and the name server"
+    )]
+    Unresolved(String),
+    /// No connection came about. Hosts tell no more of it than that.
+    #[error(
+        "connection failed ({0}): check host and port of s3_endpoint, that storage runs and can be \
+         reached from here, and the limit of open files"
+    )]
+    Unreachable(String),
+    /// Nor did it in time.
+    #[error(
+        "no connection within s3_connect_timeout_ms: check host and port of s3_endpoint, and what \
+         stands between"
+    )]
+    ConnectTimeout,
+    /// The host has as many connections as it allows.
+    #[error("the host's limit of outbound connections is reached")]
+    ConnectionLimit,
+    /// The TLS handshake failed. Hosts tell components no more of it than that.
+    #[error(
+        "no TLS with s3_endpoint ({0}): check that its port speaks https, and that its certificate is \
+         of this host, has not expired, and comes from an authority that the host trusts; the host's \
+         own log may tell which"
+    )]
+    Tls(String),
+    /// The connection broke before the answer's head was complete, or what came cannot be read as
+    /// one: hosts do not tell these apart.
+    #[error(
+        "connection failed: it broke before the answer's head was whole, or what came is not an HTTP \
+         answer with at most as many header fields as the host reads ({0})"
+    )]
+    Broken(String),
+    /// The connection broke after the answer's head, before its first byte.
+    #[error("connection failed: it broke after the answer's head, before the first byte ({0})")]
+    BrokenAfterHead(String),
     /// The answer's head did not come within `s3_first_byte_timeout_ms`.
-    #[error("no first byte within s3_first_byte_timeout_ms: {0}")]
-    FirstByteTimeout(String),
+    #[error(
+        "no answer within s3_first_byte_timeout_ms: storage is slow, or hangs in the TLS handshake"
+    )]
+    FirstByteTimeout,
+    /// The first byte did not come within `s3_between_bytes_timeout_ms` after the head.
+    #[error("an answer without its first byte within s3_between_bytes_timeout_ms: storage is slow")]
+    ContentTimeout,
     /// The host will not send this request.
-    #[error("the host refuses to contact storage (check allowed_outbound_hosts in spin.toml): {0}")]
+    #[error(
+        "the host refuses to contact storage ({0}): check allowed_outbound_hosts in spin.toml, and \
+         block_networks in the runtime configuration"
+    )]
     Denied(String),
     /// The answer is not HTTP, or breaks its rules.
     #[error("the answer is not valid HTTP: {0}")]
@@ -295,19 +345,6 @@ pub enum ConfigError {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_missing_content_length_is_told_as_such() {
-        let error = StorageError::Length {
-            promised: None,
-            expected: 7,
-        };
-
-        assert_eq!(
-            error.to_string(),
-            "storage does not say how many bytes it sends, the record 7: import the image again"
-        );
-    }
 
     #[test]
     fn what_a_record_or_storage_says_is_quoted_and_what_cannot_be_shown_of_it_is_escaped() {

@@ -69,18 +69,20 @@ fn http_name(code: &ErrorCode) -> &'static str {
     }
 }
 
+/// The code of a stream's end, where it is that of an HTTP body and failed by one.
+pub fn stream_code(error: &StreamError) -> Option<ErrorCode> {
+    match error {
+        StreamError::Closed => None,
+        StreamError::LastOperationFailed(cause) => http_error_code(cause),
+    }
+}
+
 /// Why a stream of an HTTP body ended.
 pub fn stream(error: &StreamError) -> String {
-    match error {
-        StreamError::Closed => "the stream ended early".to_owned(),
-        StreamError::LastOperationFailed(cause) => {
-            if let Some(code) = http_error_code(cause) {
-                return http(&code);
-            }
-            // The first line of the host's own text; further ones may be a backtrace.
-            let text = cause.to_debug_string();
-            text.lines().next().unwrap_or_default().to_owned()
-        }
+    match (error, stream_code(error)) {
+        (_, Some(code)) => http(&code),
+        (StreamError::Closed, None) => "the stream ended early".to_owned(),
+        (StreamError::LastOperationFailed(cause), None) => first_line(cause.to_debug_string()),
     }
 }
 
@@ -90,6 +92,14 @@ pub fn variable(error: variables::Error) -> String {
         variables::Error::InvalidName(text)
         | variables::Error::Undefined(text)
         | variables::Error::Provider(text)
-        | variables::Error::Other(text) => text,
+        | variables::Error::Other(text) => first_line(text),
+    }
+}
+
+/// Of the host's own text; further lines may be a backtrace.
+pub fn first_line(text: String) -> String {
+    match text.lines().next() {
+        Some(first) if first.len() < text.len() => first.to_owned(),
+        _ => text,
     }
 }

@@ -96,6 +96,12 @@ impl ByteRange {
         self.last - self.first + 1
     }
 
+    /// Whether it is the whole image.
+    #[must_use]
+    pub fn is_whole(self) -> bool {
+        self.length() == self.size
+    }
+
     /// The value of `Range` that asks for it (RFC 9110 section 14.2).
     #[must_use]
     pub fn to_range(self) -> String {
@@ -106,6 +112,12 @@ impl ByteRange {
     #[must_use]
     pub fn to_content_range(self) -> String {
         format!("bytes {}-{}/{}", self.first, self.last, self.size)
+    }
+
+    /// As [`to_content_range`](Self::to_content_range), where the size is left open.
+    #[must_use]
+    pub(crate) fn to_content_range_of_unknown_size(self) -> String {
+        format!("bytes {}-{}/*", self.first, self.last)
     }
 }
 

@@ -23,27 +23,11 @@ const MAX_WRITE_BYTES: usize = 4096;
 /// piece of several packets is acknowledged at once, and a body that is one piece never waits.
 const LAST_PIECE_BYTES: u64 = 64 * 1024;
 
-/// A reply whose stream broke before its first byte: another one can still be sent.
-pub struct Unsent {
-    /// Where it goes.
-    pub out: ResponseOutparam,
-    /// Why there is no byte.
-    pub error: StorageError,
-}
-
 /// Sends a reply to its end and notes what was sent.
-///
-/// # Errors
-/// [`Unsent`]; not for a reply without a stream.
-pub fn send(
-    reply: Reply<ResponseBody>,
-    out: ResponseOutparam,
-    log: &mut RequestLog,
-) -> Result<(), Unsent> {
+pub fn send(reply: Reply<ResponseBody>, out: ResponseOutparam, log: &mut RequestLog) {
     log.status = reply.status.as_u16();
     let Some(head) = response_head(reply.status, &reply.headers) else {
-        refused(out, log);
-        return Ok(());
+        return refused(out, log);
     };
     match reply.content {
         Content::None => ResponseOutparam::set(out, Ok(head)),
@@ -52,11 +36,10 @@ pub fn send(
             None => refused(out, log),
         },
         Content::Stream { body, length } => match Response::open(head) {
-            Some(response) => return response.send_stream(&body, length, out, log),
+            Some(response) => response.send_stream(&body, length, out, log),
             None => refused(out, log),
         },
     }
-    Ok(())
 }
 
 /// `None` when the host refuses a part of it.
@@ -115,7 +98,7 @@ impl Response {
         length: u64,
         out: ResponseOutparam,
         log: &mut RequestLog,
-    ) -> Result<(), Unsent> {
+    ) {
         let mut transfer = Transfer {
             source: &source.stream,
             writer: &self.writer,
@@ -123,10 +106,6 @@ impl Response {
             sent: 0,
         };
         let begun = transfer.begin();
-        if let (Err(cause), 0) = (&begun, transfer.sent) {
-            let error = transfer.interrupted(cause);
-            return Err(Unsent { out, error });
-        }
         ResponseOutparam::set(out, Ok(self.head));
         let ended = begun.and_then(|()| transfer.finish());
         log.bytes = transfer.sent;
@@ -147,7 +126,6 @@ impl Response {
                 log.cause = Some(format!("response aborted: {error}"));
             }
         }
-        Ok(())
     }
 }
 

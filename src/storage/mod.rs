@@ -1,7 +1,9 @@
 //! Where the images' bytes are.
 
-mod error_document;
+mod answer;
+mod refusal;
 mod retry;
+mod retry_after;
 pub mod s3;
 mod sign;
 pub mod transport;

@@ -5,97 +5,188 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::transport::{StorageRequest, StorageResponse, Transport};
+use super::retry_after;
+use super::transport::{Pause, StorageResponse, Transport};
 use crate::error::{StorageError, TransportError};
 
-/// Longest pause before the next attempt.
+/// Longest pause that storage may ask for; what takes longer is not worth the client's time.
+pub(super) const MAX_RETRY_AFTER: Duration = Duration::from_secs(2);
+/// Longest pause before the next attempt, where storage asks for none.
 const MAX_BACKOFF: Duration = Duration::from_secs(1);
 /// Upper bound of the pause before the second attempt; it doubles for each further one.
 const BASE_BACKOFF: Duration = Duration::from_millis(50);
 
-/// Sends what `request` makes, anew for each attempt, until an answer is final or `max_attempts`
-/// are used up. Gives the answer and how many attempts it took.
+/// Makes attempts until the outcome of one is final or `max_attempts` are used up. Gives the answer
+/// and how many attempts it took.
 pub(super) fn send<T: Transport>(
     transport: &T,
     max_attempts: NonZeroU32,
-    request: impl Fn() -> Result<StorageRequest, StorageError>,
+    attempt: impl Fn() -> Result<Outcome<T::Body>, StorageError>,
 ) -> Result<(StorageResponse<T::Body>, u32), StorageError> {
     let mut attempts = 1;
+    let mut has_met_connection_error = false;
     loop {
-        let outcome = transport.send(&request()?);
+        let outcome = attempt()?;
         let is_last = attempts >= max_attempts.get();
-        match outcome {
-            Ok(response) if is_last || !is_transient_status(response.status) => {
-                return Ok((response, attempts));
+        let pause = match &outcome {
+            _ if is_last => None,
+            Ok(response) => pause_after_status(response, attempts),
+            Err(cause) if !is_transient(cause) => None,
+            // Often a connection that had been idle for too long; the next one may well stand.
+            Err(_) if !std::mem::replace(&mut has_met_connection_error, true) => {
+                Some(Pause::default())
             }
-            Err(cause) if is_last || !is_transient(&cause) => {
-                return Err(StorageError::Transport { attempts, cause });
-            }
-            Ok(_) | Err(_) => transport.pause_below(backoff(attempts)),
+            Err(_) => Some(backoff(attempts)),
+        };
+        match (outcome, pause) {
+            (_, Some(pause)) => transport.pause(pause),
+            (Ok(response), None) => return Ok((response, attempts)),
+            (Err(cause), None) => return Err(StorageError::Transport { attempts, cause }),
         }
         attempts += 1;
     }
 }
 
-fn is_transient_status(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 429 | 500 | 502 | 503 | 504)
+/// What one attempt leads to: an answer of any status, or none.
+pub(super) type Outcome<B> = Result<StorageResponse<B>, TransportError>;
+
+/// Storage, or what stands before it, is busy or broken for a moment. Those above 504 are of
+/// gateways and content delivery networks.
+pub(super) fn is_transient_status(status: StatusCode) -> bool {
+    matches!(
+        status.as_u16(),
+        408 | 425 | 429 | 500 | 502 | 503 | 504 | 509 | 520 | 522 | 524
+    )
 }
 
 /// A storage that has not answered in time is slow, and asking again would slow it further.
 fn is_transient(error: &TransportError) -> bool {
-    matches!(error, TransportError::Connection(_))
+    match error {
+        TransportError::Unresolved(_)
+        | TransportError::Unreachable(_)
+        | TransportError::ConnectTimeout
+        | TransportError::Tls(_)
+        | TransportError::Broken(_)
+        | TransportError::BrokenAfterHead(_)
+        | TransportError::ConnectionLimit => true,
+        TransportError::FirstByteTimeout
+        | TransportError::ContentTimeout
+        | TransportError::Denied(_)
+        | TransportError::Protocol(_) => false,
+    }
+}
+
+/// `None` where the answer is final, or storage asks for more patience than there is.
+fn pause_after_status<B>(response: &StorageResponse<B>, attempts: u32) -> Option<Pause> {
+    if !is_transient_status(response.status) {
+        return None;
+    }
+    let at_least = retry_after::pause(&response.headers).unwrap_or_default();
+    (at_least <= MAX_RETRY_AFTER).then(|| Pause {
+        at_least,
+        ..backoff(attempts)
+    })
 }
 
 /// "Full jitter": the pause is random below a bound that doubles with each attempt
 /// (AWS Architecture Blog, "Exponential Backoff And Jitter").
-fn backoff(attempts: u32) -> Duration {
+fn backoff(attempts: u32) -> Pause {
     let doublings = attempts.saturating_sub(1).min(16);
-    BASE_BACKOFF.saturating_mul(1 << doublings).min(MAX_BACKOFF)
+    Pause {
+        at_least: Duration::ZERO,
+        random_below: BASE_BACKOFF.saturating_mul(1 << doublings).min(MAX_BACKOFF),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use http::Method;
+    use http::{Method, header};
 
+    use super::super::transport::StorageRequest;
     use super::super::transport::scripted::{Outcome, Scripted, answer};
     use super::*;
 
     /// The outcome of up to three attempts: a status, or the last failure.
     fn try_three_times(transport: &Scripted) -> Result<(u16, u32), StorageError> {
-        let request = || {
-            Ok(StorageRequest {
+        let attempt = || {
+            Ok(transport.send(&StorageRequest {
                 method: Method::GET,
                 path: "/images/k".into(),
                 headers: Vec::new(),
-            })
+            }))
         };
         let three = NonZeroU32::new(3).unwrap();
-        let (response, attempts) = send(&transport, three, request)?;
+        let (response, attempts) = send(&transport, three, attempt)?;
         Ok((response.status.as_u16(), attempts))
     }
 
     fn refused() -> TransportError {
-        TransportError::Connection("refused".into())
+        TransportError::Unreachable("refused".into())
+    }
+
+    /// Lengths in milliseconds: of what storage asks for, and of the bound of what comes on top.
+    fn pauses(transport: &Scripted) -> Vec<(u128, u128)> {
+        let pauses = transport.pauses.borrow();
+        let lengths = |pause: &Pause| (pause.at_least.as_millis(), pause.random_below.as_millis());
+        pauses.iter().map(lengths).collect()
     }
 
     #[test]
-    fn connection_errors_and_transient_statuses_are_tried_again_after_a_pause() {
-        let transient = [429, 500, 502, 503, 504];
-        let mut failures: Vec<Outcome> = transient
-            .iter()
-            .map(|status| answer(*status, &[], ""))
-            .collect();
-        failures.push(Err(refused()));
+    fn transient_statuses_are_tried_again_after_a_pause() {
+        for status in [408, 425, 429, 500, 502, 503, 504, 509, 520, 522, 524] {
+            let transport = Scripted::new([answer(status, &[], ""), answer(200, &[], "")]);
 
-        for failure in failures {
-            let shown = format!("{failure:?}");
-            let transport = Scripted::new([failure, answer(200, &[], "")]);
+            assert_eq!(try_three_times(&transport).unwrap(), (200, 2), "{status}");
 
-            assert_eq!(try_three_times(&transport).unwrap(), (200, 2), "{shown}");
-
-            assert_eq!(transport.requests.borrow().len(), 2, "{shown}");
-            assert_eq!(*transport.pauses.borrow(), [BASE_BACKOFF], "{shown}");
+            assert_eq!(transport.requests.borrow().len(), 2, "{status}");
+            assert_eq!(pauses(&transport), [(0, 50)], "{status}");
         }
+    }
+
+    #[test]
+    fn the_first_attempt_after_a_connection_error_does_not_wait() {
+        let broken = || TransportError::BrokenAfterHead("reset".into());
+        for errors in [
+            [refused(), refused()],
+            [broken(), TransportError::Tls("alert".into())],
+            [
+                TransportError::ConnectTimeout,
+                TransportError::Broken("reset".into()),
+            ],
+            [
+                TransportError::Unresolved("no name".into()),
+                TransportError::ConnectionLimit,
+            ],
+        ] {
+            let [first, second] = errors;
+            let transport = Scripted::new([Err(first), Err(second), answer(200, &[], "")]);
+
+            assert_eq!(try_three_times(&transport).unwrap(), (200, 3));
+
+            assert_eq!(pauses(&transport), [(0, 0), (0, 100)]);
+        }
+    }
+
+    #[test]
+    fn the_pause_is_at_least_what_storage_asks_for() {
+        for (retry_after, lengths) in [("0", (0, 50)), ("1", (1000, 50)), ("2", (2000, 50))] {
+            let busy = answer(503, &[(header::RETRY_AFTER, retry_after)], "");
+            let transport = Scripted::new([busy, answer(200, &[], "")]);
+
+            assert_eq!(try_three_times(&transport).unwrap(), (200, 2));
+
+            assert_eq!(pauses(&transport), [lengths]);
+        }
+    }
+
+    #[test]
+    fn a_storage_that_asks_for_more_patience_is_given_up_at_once() {
+        let busy = answer(429, &[(header::RETRY_AFTER, "3")], "");
+        let transport = Scripted::new([busy]);
+
+        assert_eq!(try_three_times(&transport).unwrap(), (429, 1));
+
+        assert_eq!(pauses(&transport), []);
     }
 
     #[test]
@@ -104,23 +195,24 @@ mod tests {
         let overloaded = [Err(refused()), answer(500, &[], ""), answer(503, &[], "")];
         let overloaded = Scripted::new(overloaded);
 
-        assert_eq!(
-            try_three_times(&unreachable).unwrap_err().to_string(),
-            "no answer from storage after 3 attempt(s): connection failed: refused"
-        );
+        assert!(matches!(
+            try_three_times(&unreachable),
+            Err(StorageError::Transport { attempts: 3, cause }) if cause == refused()
+        ));
         assert_eq!(try_three_times(&overloaded).unwrap(), (503, 3));
         assert_eq!(overloaded.requests.borrow().len(), 3);
     }
 
     #[test]
     fn every_other_outcome_is_final() {
-        let finals: [Outcome; 8] = [
+        let finals: [Outcome; 9] = [
             answer(200, &[], ""),
             answer(206, &[], ""),
             answer(301, &[], ""),
-            answer(403, &[], ""),
+            answer(403, &[(header::RETRY_AFTER, "1")], ""),
             answer(501, &[], ""),
-            Err(TransportError::FirstByteTimeout("late".into())),
+            Err(TransportError::FirstByteTimeout),
+            Err(TransportError::ContentTimeout),
             Err(TransportError::Denied("not allowed".into())),
             Err(TransportError::Protocol("garbage".into())),
         ];
@@ -136,10 +228,10 @@ mod tests {
     #[test]
     fn the_bound_of_the_pause_doubles_up_to_a_second() {
         let bounds: Vec<_> = (1..=7)
-            .map(|attempts| backoff(attempts).as_millis())
+            .map(|attempts| backoff(attempts).random_below.as_millis())
             .collect();
 
         assert_eq!(bounds, [50, 100, 200, 400, 800, 1000, 1000]);
-        assert_eq!(backoff(u32::MAX).as_millis(), 1000);
+        assert_eq!(backoff(u32::MAX).random_below.as_millis(), 1000);
     }
 }

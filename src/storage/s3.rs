@@ -1,24 +1,27 @@
-//! S3's `GetObject` and `HeadObject`: the request, and the check of what storage promises.
+//! S3's `GetObject` and `HeadObject`: the request, and how it comes to its answer.
 
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderValue, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::answer::Asked;
+use super::refusal::Refusal;
+use super::retry::{self, Outcome};
 use super::sign::{sign, signing_error};
 use super::transport::{StorageRequest, StorageResponse, Transport};
-use super::{StorageBackend, error_document, retry};
+use super::{StorageBackend, retry_after};
 use crate::config::{AddressingStyle, StorageConfig};
 use crate::error::StorageError;
-use crate::field::only_line;
 use crate::image::{ByteRange, StorageKey};
 
-/// Everything is encoded but RFC 3986's unreserved characters and the slash
+/// Everything is encoded but RFC 3986's unreserved characters
 /// (Amazon S3 API Reference, "Signature Calculations", `UriEncode`).
-const KEY: &AsciiSet = &NON_ALPHANUMERIC
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
-    .remove(b'~')
-    .remove(b'/');
+    .remove(b'~');
+/// A key may have several segments.
+const KEY: &AsciiSet = &SEGMENT.remove(b'/');
 
 /// An S3 bucket.
 pub struct S3Storage<'a, T> {
@@ -32,38 +35,41 @@ impl<'a, T: Transport> S3Storage<'a, T> {
         Self { config, transport }
     }
 
-    /// An answer of the one status that fits the request.
-    fn request(
-        &self,
-        method: &Method,
-        key: &StorageKey,
-        range: Option<&str>,
-    ) -> Result<StorageResponse<T::Body>, StorageError> {
-        let expected = match range {
-            Some(_) => StatusCode::PARTIAL_CONTENT,
-            None => StatusCode::OK,
-        };
-        let path = self.object_path(key);
+    /// The body of an answer that is what was asked for.
+    fn fetch(&self, key: &StorageKey, asked: Asked) -> Result<T::Body, StorageError> {
+        let (path, range) = (self.object_path(key), asked.range());
         let (response, attempts) = retry::send(&self.transport, self.config.max_attempts, || {
-            self.signed(method, &path, range)
+            Ok(self.attempt(asked, &self.signed(asked, &path, range.as_deref())?))
         })?;
-        if response.status != expected {
-            return Err(self.unexpected_status(response, attempts));
+        if !asked.fits(response.status) {
+            return Err(self.refused(asked, response, attempts));
         }
-        check_encoding(&response.headers)?;
+        asked.check(response.status, &response.headers)?;
+        Ok(response.body)
+    }
+
+    /// An answer that is the object has its first byte, too: a connection that breaks before that is
+    /// worth another attempt, since nothing has been sent to the client.
+    fn attempt(&self, asked: Asked, request: &StorageRequest) -> Outcome<T::Body> {
+        let response = self.transport.send(request)?;
+        let is_object =
+            asked.fits(response.status) && asked.check(response.status, &response.headers).is_ok();
+        if is_object && asked.content_bytes() > 0 {
+            self.transport.await_first_byte(&response.body)?;
+        }
         Ok(response)
     }
 
     /// Each attempt is signed anew, since a signature carries its time.
     fn signed(
         &self,
-        method: &Method,
+        asked: Asked,
         path: &str,
         range: Option<&str>,
     ) -> Result<StorageRequest, StorageError> {
-        let endpoint = &self.config.endpoint;
+        let (endpoint, method) = (&self.config.endpoint, asked.method());
         let uri = format!("{}://{}{path}", endpoint.scheme, endpoint.authority);
-        let mut headers = sign(self.config, method, &uri, range, self.transport.now())?;
+        let mut headers = sign(self.config, &method, &uri, range, self.transport.now())?;
         if let Some(range) = range {
             headers.push((
                 header::RANGE,
@@ -71,7 +77,7 @@ impl<'a, T: Transport> S3Storage<'a, T> {
             ));
         }
         Ok(StorageRequest {
-            method: method.clone(),
+            method,
             path: path.to_owned(),
             headers,
         })
@@ -80,17 +86,41 @@ impl<'a, T: Transport> S3Storage<'a, T> {
     fn object_path(&self, key: &StorageKey) -> String {
         let key = utf8_percent_encode(key.as_str(), KEY);
         match self.config.addressing_style {
-            AddressingStyle::Path => format!("/{}/{key}", self.config.bucket),
+            AddressingStyle::Path => {
+                let bucket = utf8_percent_encode(&self.config.bucket, SEGMENT);
+                format!("/{bucket}/{key}")
+            }
             AddressingStyle::Virtual => format!("/{key}"),
         }
     }
 
-    fn unexpected_status(&self, response: StorageResponse<T::Body>, attempts: u32) -> StorageError {
-        let document = self.transport.read_error_document(response.body);
+    fn refused(
+        &self,
+        asked: Asked,
+        response: StorageResponse<T::Body>,
+        attempts: u32,
+    ) -> StorageError {
+        let StorageResponse {
+            status,
+            headers,
+            body,
+        } = response;
+        // What comes with a success is an image, or a part of one.
+        let document = match status.is_success() {
+            true => String::new(),
+            false => self.transport.read_error_document(body),
+        };
+        let refusal = Refusal {
+            asked,
+            status,
+            document: &document,
+            retry_after: retry_after::pause(&headers),
+            config: self.config,
+        };
         StorageError::Status {
-            status: response.status.as_u16(),
+            status: status.as_u16(),
             attempts,
-            explanation: error_document::explain(response.status, &document),
+            explanation: refusal.explanation(),
         }
     }
 }
@@ -104,67 +134,22 @@ impl<T: Transport> StorageBackend for S3Storage<'_, T> {
         size: u64,
         range: Option<ByteRange>,
     ) -> Result<T::Body, StorageError> {
-        let asked = range.map(ByteRange::to_range);
-        let response = self.request(&Method::GET, key, asked.as_deref())?;
-        check_length(&response.headers, range.map_or(size, ByteRange::length))?;
-        if let Some(range) = range {
-            check_range(&response.headers, &range.to_content_range())?;
-        }
-        Ok(response.body)
+        self.fetch(key, range.map_or(Asked::Whole { size }, Asked::Part))
     }
 
     fn head(&self, key: &StorageKey, size: u64) -> Result<(), StorageError> {
-        let response = self.request(&Method::HEAD, key, None)?;
-        check_length(&response.headers, size)
+        self.fetch(key, Asked::Head { size }).map(drop)
     }
-}
-
-/// An object's coding is metadata that any uploader may set (RFC 9110 section 8.4); the record's
-/// size and hash are those of the image.
-fn check_encoding(headers: &HeaderMap) -> Result<(), StorageError> {
-    let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
-    match codings.find(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-        Some(coding) => Err(StorageError::Encoded(
-            String::from_utf8_lossy(coding.as_bytes()).into(),
-        )),
-        None => Ok(()),
-    }
-}
-
-fn check_length(headers: &HeaderMap, expected: u64) -> Result<(), StorageError> {
-    let promised = content_length(headers);
-    if promised == Some(expected) {
-        return Ok(());
-    }
-    Err(StorageError::Length { promised, expected })
-}
-
-/// `Content-Range` must be the one that the request leads to, down to the object's whole length.
-fn check_range(headers: &HeaderMap, expected: &str) -> Result<(), StorageError> {
-    let mut values = headers.get_all(header::CONTENT_RANGE).iter();
-    match (values.next(), values.next()) {
-        (Some(value), None) if value.as_bytes().eq_ignore_ascii_case(expected.as_bytes()) => Ok(()),
-        (announced, _) => Err(StorageError::Range {
-            announced: announced.map(|value| String::from_utf8_lossy(value.as_bytes()).into()),
-            expected: expected.to_owned(),
-        }),
-    }
-}
-
-/// The one value of `Content-Length`, digits only (RFC 9110 section 8.6).
-fn content_length(headers: &HeaderMap) -> Option<u64> {
-    let text = only_line(headers, header::CONTENT_LENGTH)?.to_str().ok()?;
-    let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    is_digits.then(|| text.parse().ok()).flatten()
 }
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderName;
+    use http::{HeaderName, Method};
 
-    use super::super::transport::scripted::{Outcome, Scripted, answer};
+    use super::super::transport::scripted::{BREAKS, Outcome, STALLS, Scripted, UNREAD, answer};
     use super::*;
     use crate::config::Config;
+    use crate::error::TransportError;
 
     fn config(addressing_style: &str) -> StorageConfig {
         Config::example(&[("s3_addressing_style", addressing_style)]).storage
@@ -253,54 +238,96 @@ mod tests {
     }
 
     #[test]
-    fn any_answer_to_a_range_but_that_range_of_that_object_is_refused() {
-        let length = || (header::CONTENT_LENGTH, "3");
-        let range = |value| (header::CONTENT_RANGE, value);
-        let answers = [
-            answer(200, &[(header::CONTENT_LENGTH, "10")], "abcdefghij"),
-            answer(200, &[length(), range("bytes 2-4/10")], "cde"),
-            answer(206, &[length()], "cde"),
-            answer(
-                206,
-                &[(header::CONTENT_LENGTH, "4"), range("bytes 2-4/10")],
-                "cdef",
+    fn an_answer_that_is_not_what_was_asked_for_is_refused_and_an_image_in_it_not_read() {
+        let length = |value| (header::CONTENT_LENGTH, value);
+        let other_range = [length("3"), (header::CONTENT_RANGE, "bytes 3-5/10")];
+        for (outcome, cause) in [
+            (
+                answer(200, &[length("10")], UNREAD),
+                "200 after 1 attempt(s): it ignores ranges",
             ),
-            answer(206, &[range("bytes 2-4/10")], "cde"),
-            answer(206, &[length(), range("bytes 3-5/10")], "def"),
-            answer(206, &[length(), range("bytes 2-4/11")], "cde"),
-            answer(206, &[length(), range("bytes 2-4/*")], "cde"),
-            answer(
-                206,
-                &[length(), range("bytes 2-4/10"), range("bytes 2-4/10")],
-                "cde",
+            (answer(206, &other_range, UNREAD), "announces"),
+            (answer(204, &[], UNREAD), "204 after 1 attempt(s)"),
+            (
+                answer(416, &[], "<Code>InvalidRange</Code>"),
+                "416 after 1 attempt(s) (InvalidRange)",
             ),
-            answer(416, &[(header::CONTENT_RANGE, "bytes */10")], ""),
-        ];
-
-        for outcome in answers {
-            let shown = format!("{outcome:?}");
-            assert!(get_range(&Scripted::new([outcome])).is_err(), "{shown}");
+        ] {
+            let error = get_range(&Scripted::new([outcome])).unwrap_err();
+            assert!(error.to_string().contains(cause), "{error}");
         }
     }
 
     #[test]
-    fn an_object_that_is_stored_encoded_is_refused() {
-        let stored = |coding| {
-            let fields = [
-                (header::CONTENT_LENGTH, "3"),
-                (header::CONTENT_ENCODING, coding),
-            ];
-            get(&Scripted::new([answer(200, &fields, "abc")]))
-        };
+    fn the_whole_is_as_good_an_answer_to_a_range_that_is_the_whole() {
+        let key = StorageKey::parse("k".into()).unwrap();
+        let transport = Scripted::new([whole_object()]);
+        let whole = ByteRange::new(0, 2, 3);
 
-        assert!(stored("Identity").is_ok());
-        for coding in ["gzip", "aws-chunked", ""] {
-            assert!(matches!(stored(coding), Err(StorageError::Encoded(_))));
-        }
+        let body = S3Storage::new(&config("path"), &transport).get(&key, 3, whole);
+
+        assert_eq!(body.unwrap(), "abc");
     }
 
     #[test]
-    fn head_confirms_the_object_and_its_length() {
+    fn an_answer_that_breaks_before_its_first_byte_is_asked_for_again() {
+        let length = [(header::CONTENT_LENGTH, "3")];
+        let transport = Scripted::new([answer(200, &length, BREAKS), whole_object()]);
+
+        assert_eq!(get(&transport).unwrap(), "abc");
+
+        let always = || answer(200, &length, BREAKS);
+        let transport = Scripted::new([always(), always(), always()]);
+        assert!(matches!(
+            get(&transport),
+            Err(StorageError::Transport {
+                attempts: 3,
+                cause: TransportError::BrokenAfterHead(_)
+            })
+        ));
+    }
+
+    #[test]
+    fn an_answer_whose_first_byte_does_not_come_is_given_up() {
+        let length = [(header::CONTENT_LENGTH, "3")];
+        let transport = Scripted::new([answer(200, &length, STALLS)]);
+
+        assert!(matches!(
+            get(&transport),
+            Err(StorageError::Transport {
+                attempts: 1,
+                cause: TransportError::ContentTimeout
+            })
+        ));
+    }
+
+    #[test]
+    fn an_answer_that_is_not_the_object_is_refused_without_waiting_for_its_content() {
+        let length = [(header::CONTENT_LENGTH, "4")];
+        let transport = Scripted::new([answer(200, &length, BREAKS)]);
+
+        assert!(matches!(
+            get(&transport),
+            Err(StorageError::Length { promised: 4, .. })
+        ));
+    }
+
+    #[test]
+    fn head_and_an_object_of_no_bytes_have_no_first_byte_to_wait_for() {
+        let key = StorageKey::parse("k".into()).unwrap();
+        let empty = || answer(200, &[(header::CONTENT_LENGTH, "0")], BREAKS);
+        let transport = Scripted::new([empty(), empty()]);
+        let config = config("path");
+        let storage = S3Storage::new(&config, &transport);
+
+        storage.head(&key, 0).unwrap();
+        storage.get(&key, 0, None).unwrap();
+
+        assert_eq!(transport.requests.borrow()[0].method, Method::HEAD);
+    }
+
+    #[test]
+    fn head_confirms_the_object_and_its_length_where_that_is_told() {
         let key = StorageKey::parse("k".into()).unwrap();
         let head = |outcome: Outcome| {
             let transport = Scripted::new([outcome]);
@@ -312,9 +339,23 @@ mod tests {
         };
 
         assert!(head(answer(200, &[(header::CONTENT_LENGTH, "3")], "")));
+        assert!(head(answer(200, &[], "")));
         assert!(!head(answer(200, &[(header::CONTENT_LENGTH, "4")], "")));
-        assert!(!head(answer(200, &[], "")));
         assert!(!head(answer(404, &[], "")));
+    }
+
+    #[test]
+    fn the_bucket_of_another_tenant_is_encoded_as_ceph_canonicalises_it() {
+        let settings = Config::example(&[("s3_bucket", "tenant:images")]).storage;
+        let transport = Scripted::new([whole_object()]);
+        let key = StorageKey::parse("a:b".into()).unwrap();
+
+        S3Storage::new(&settings, &transport)
+            .get(&key, 3, None)
+            .unwrap();
+
+        let path = &transport.requests.borrow()[0].path;
+        assert_eq!(path, "/tenant%3Aimages/a%3Ab");
     }
 
     #[test]
@@ -349,36 +390,6 @@ mod tests {
                     .get(&key, 3, None)
                     .unwrap();
                 assert_eq!(transport.requests.borrow()[0].path, path);
-            }
-        }
-    }
-
-    #[test]
-    fn any_length_but_the_promised_one_is_refused() {
-        let length = header::CONTENT_LENGTH;
-        let answers = [
-            (answer(200, &[], "abc"), None),
-            (answer(200, &[(length.clone(), "4")], "abcd"), Some(4)),
-            (answer(200, &[(length.clone(), "2")], "ab"), Some(2)),
-            (answer(200, &[(length.clone(), "+3")], "abc"), None),
-            (answer(200, &[(length.clone(), "3, 3")], "abc"), None),
-            (answer(200, &[(length.clone(), "")], "abc"), None),
-            (
-                answer(200, &[(length.clone(), "3"), (length, "3")], "abc"),
-                None,
-            ),
-        ];
-
-        for (outcome, expected) in answers {
-            let shown = format!("{outcome:?}");
-            match get(&Scripted::new([outcome])) {
-                Err(StorageError::Length {
-                    promised,
-                    expected: 3,
-                }) => {
-                    assert_eq!(promised, expected, "{shown}");
-                }
-                other => panic!("{shown}: {other:?}"),
             }
         }
     }

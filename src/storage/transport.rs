@@ -16,14 +16,29 @@ pub trait Transport {
     fn send(&self, request: &StorageRequest)
     -> Result<StorageResponse<Self::Body>, TransportError>;
 
+    /// Waits until the first byte of a body can be read, and leaves it there.
+    ///
+    /// # Errors
+    /// [`TransportError`] when the body ends, breaks or stalls before it.
+    fn await_first_byte(&self, body: &Self::Body) -> Result<(), TransportError>;
+
     /// The first few kilobytes of an error document, or as much of it as arrives.
     fn read_error_document(&self, body: Self::Body) -> String;
 
     /// The clock that signatures carry.
     fn now(&self) -> SystemTime;
 
-    /// Waits for a random time below `limit`.
-    fn pause_below(&self, limit: Duration);
+    /// Waits before another request.
+    fn pause(&self, pause: Pause);
+}
+
+/// How long to wait.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pause {
+    /// This long in any case.
+    pub at_least: Duration,
+    /// For a random time below this on top, so that many clients do not come back at once.
+    pub random_below: Duration,
 }
 
 /// A signed request, to be sent as it is.
@@ -55,12 +70,19 @@ pub(super) mod scripted {
 
     use super::*;
 
+    /// A body that breaks before its first byte.
+    pub const BREAKS: &str = "(breaks)";
+    /// A body whose first byte does not come.
+    pub const STALLS: &str = "(stalls)";
+    /// A body that nobody has a reason to read.
+    pub const UNREAD: &str = "(unread)";
+
     /// Answers with prepared outcomes and remembers what it was asked.
     #[derive(Default)]
     pub struct Scripted {
         outcomes: RefCell<Vec<Outcome>>,
         pub requests: RefCell<Vec<StorageRequest>>,
-        pub pauses: RefCell<Vec<Duration>>,
+        pub pauses: RefCell<Vec<Pause>>,
         clock: Cell<u64>,
     }
 
@@ -89,7 +111,19 @@ pub(super) mod scripted {
             self.outcomes.borrow_mut().pop().unwrap()
         }
 
+        fn await_first_byte(&self, body: &&'static str) -> Result<(), TransportError> {
+            match *body {
+                BREAKS => Err(TransportError::BrokenAfterHead("reset".into())),
+                STALLS => Err(TransportError::ContentTimeout),
+                _ => Ok(()),
+            }
+        }
+
         fn read_error_document(&self, body: &'static str) -> String {
+            assert_ne!(
+                body, UNREAD,
+                "a body is read that is none of storage's errors"
+            );
             body.to_owned()
         }
 
@@ -98,8 +132,8 @@ pub(super) mod scripted {
             UNIX_EPOCH + Duration::from_secs(self.clock.get())
         }
 
-        fn pause_below(&self, limit: Duration) {
-            self.pauses.borrow_mut().push(limit);
+        fn pause(&self, pause: Pause) {
+            self.pauses.borrow_mut().push(pause);
         }
     }
 

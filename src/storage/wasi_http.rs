@@ -10,9 +10,9 @@ use wasi::http::types::{
     Scheme,
 };
 use wasi::io::poll::poll;
-use wasi::io::streams::InputStream;
+use wasi::io::streams::{InputStream, StreamError};
 
-use super::transport::{StorageRequest, StorageResponse, Transport};
+use super::transport::{Pause, StorageRequest, StorageResponse, Transport};
 use crate::config::{Endpoint, StorageConfig, Timeouts};
 use crate::error::TransportError;
 use crate::host_failure;
@@ -60,7 +60,16 @@ impl Transport for WasiHttp<'_> {
         match future.get() {
             Some(Ok(Ok(response))) => storage_response(response),
             Some(Ok(Err(code))) => Err(transport_error(&code)),
-            None | Some(Err(())) => Err(TransportError::Connection("no response is ready".into())),
+            None | Some(Err(())) => Err(TransportError::Broken("no response is ready".into())),
+        }
+    }
+
+    fn await_first_byte(&self, body: &ResponseBody) -> Result<(), TransportError> {
+        body.stream.subscribe().block();
+        // Reading nothing fails where the stream has (`wasi:io/streams`, `read`).
+        match body.stream.read(0) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(content_error(&error)),
         }
     }
 
@@ -83,8 +92,9 @@ impl Transport for WasiHttp<'_> {
         SystemTime::now()
     }
 
-    fn pause_below(&self, limit: Duration) {
-        std::thread::sleep(limit.mul_f64(fastrand::f64()));
+    fn pause(&self, pause: Pause) {
+        let random = pause.random_below.mul_f64(fastrand::f64());
+        std::thread::sleep(pause.at_least + random);
     }
 }
 
@@ -168,8 +178,10 @@ fn denied(what: &str) -> TransportError {
     TransportError::Denied(format!("it does not accept {what}"))
 }
 
-/// Hosts report a connection that breaks before the head as `HttpProtocolError`, the same as an
-/// answer that is not HTTP: both count as a connection that failed.
+/// What there is instead of the head of an answer.
+///
+/// Hosts report a connection that breaks before it as `HttpProtocolError`, the same as an answer that
+/// is not HTTP.
 fn transport_error(code: &ErrorCode) -> TransportError {
     let text = host_failure::http(code);
     match code {
@@ -177,22 +189,34 @@ fn transport_error(code: &ErrorCode) -> TransportError {
             TransportError::Denied(text)
         }
         ErrorCode::ConnectionReadTimeout | ErrorCode::HttpResponseTimeout => {
-            TransportError::FirstByteTimeout(text)
+            TransportError::FirstByteTimeout
         }
-        ErrorCode::DnsTimeout
-        | ErrorCode::DnsError(_)
-        | ErrorCode::DestinationNotFound
-        | ErrorCode::DestinationUnavailable
+        ErrorCode::DnsTimeout | ErrorCode::DnsError(_) | ErrorCode::DestinationNotFound => {
+            TransportError::Unresolved(text)
+        }
+        ErrorCode::DestinationUnavailable
         | ErrorCode::DestinationIpUnroutable
-        | ErrorCode::ConnectionRefused
-        | ErrorCode::ConnectionTerminated
-        | ErrorCode::ConnectionTimeout
+        | ErrorCode::ConnectionRefused => TransportError::Unreachable(text),
+        ErrorCode::ConnectionTimeout => TransportError::ConnectTimeout,
+        ErrorCode::ConnectionLimitReached => TransportError::ConnectionLimit,
+        ErrorCode::TlsProtocolError
+        | ErrorCode::TlsCertificateError
+        | ErrorCode::TlsAlertReceived(_) => TransportError::Tls(text),
+        ErrorCode::ConnectionTerminated
         | ErrorCode::ConnectionWriteTimeout
-        | ErrorCode::ConnectionLimitReached
-        | ErrorCode::TlsProtocolError
         | ErrorCode::HttpResponseIncomplete
         | ErrorCode::HttpProtocolError
-        | ErrorCode::InternalError(_) => TransportError::Connection(text),
+        | ErrorCode::InternalError(_) => TransportError::Broken(text),
         _ => TransportError::Protocol(text),
+    }
+}
+
+/// What there is instead of the first byte of a body.
+fn content_error(error: &StreamError) -> TransportError {
+    match host_failure::stream_code(error) {
+        Some(ErrorCode::ConnectionReadTimeout | ErrorCode::HttpResponseTimeout) => {
+            TransportError::ContentTimeout
+        }
+        _ => TransportError::BrokenAfterHead(host_failure::stream(error)),
     }
 }

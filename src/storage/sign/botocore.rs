@@ -13,7 +13,7 @@ use crate::error::{StorageError, TransportError};
 use crate::image::{ByteRange, StorageKey};
 use crate::storage::StorageBackend;
 use crate::storage::s3::S3Storage;
-use crate::storage::transport::{StorageRequest, StorageResponse, Transport};
+use crate::storage::transport::{Pause, StorageRequest, StorageResponse, Transport};
 
 #[derive(Deserialize)]
 struct Signed {
@@ -61,6 +61,10 @@ impl Transport for &Outbox<'_> {
         Err(TransportError::Denied("nothing is sent".into()))
     }
 
+    fn await_first_byte(&self, (): &()) -> Result<(), TransportError> {
+        unreachable!("there is no answer")
+    }
+
     fn read_error_document(&self, (): ()) -> String {
         unreachable!("there is no answer")
     }
@@ -69,7 +73,7 @@ impl Transport for &Outbox<'_> {
         self.time
     }
 
-    fn pause_below(&self, _: Duration) {
+    fn pause(&self, _: Pause) {
         unreachable!("a refusal is final")
     }
 }

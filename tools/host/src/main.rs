@@ -3,7 +3,7 @@
 //!
 //! - [`up`]: the story, from the command line to a running application
 //! - [`spin_test`]: tests that run beside the component, in the place of clients and storage
-//! - [`manifest`], [`runtime_config`]: the two files, on [`toml_file`]
+//! - [`manifest`], [`runtime_config`]: the two files, on [`toml_file`]; [`client_tls`]: a part of the second
 //! - [`variables`], [`template`], [`allowed_hosts`], [`routes`]: the rules in them
 //! - [`capabilities`]: what components may use, one file each
 //! - [`engine`]: components compiled and instantiated
@@ -16,6 +16,7 @@ use clap::{Parser, Subcommand};
 
 mod allowed_hosts;
 mod capabilities;
+mod client_tls;
 mod diagnostics;
 mod engine;
 mod handler;

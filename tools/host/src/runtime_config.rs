@@ -1,4 +1,5 @@
-//! The runtime configuration file, as far as this host implements it: variable providers.
+//! The runtime configuration file, as far as this host implements it: variable providers, and whom
+//! components trust.
 //!
 //! Source: <https://spinframework.dev/v3/dynamic-configuration#application-variables-runtime-configuration>.
 
@@ -6,14 +7,16 @@ use std::{collections::BTreeMap, fmt, path::Path};
 
 use serde::Deserialize;
 
-use crate::toml_file::{self, NotImplemented};
+use crate::{
+    client_tls,
+    toml_file::{self, NotImplemented},
+};
 
 /// Settings of Spin's runtime configuration that this host refuses.
 const NOT_IMPLEMENTED: &[NotImplemented] = &[
     NotImplemented {
         table: "",
         keys: &[
-            "client_tls",
             "config_provider",
             "key_value_store",
             "llm_compute",
@@ -23,6 +26,10 @@ const NOT_IMPLEMENTED: &[NotImplemented] = &[
             "sqlite_database",
             "state_dir",
         ],
+    },
+    NotImplemented {
+        table: "client_tls.*",
+        keys: client_tls::NOT_IMPLEMENTED,
     },
     NotImplemented {
         table: "variables_provider.*",
@@ -37,6 +44,9 @@ pub struct RuntimeConfig {
     /// `[[variables_provider]]`, in the file's order, which is that of precedence.
     #[serde(default, rename = "variables_provider")]
     pub variables_providers: Vec<VariablesProvider>,
+    /// `[[client_tls]]`.
+    #[serde(default)]
+    pub client_tls: Vec<client_tls::Table>,
 }
 
 /// One `[[variables_provider]]`.

@@ -20,6 +20,7 @@ use crate::{
         stdio::Stdio,
         variables::Variables,
     },
+    client_tls::ClientTls,
     diagnostics::report,
     engine::{Compiler, Grants, LargestMemory},
     interrupts::Interrupts,
@@ -94,13 +95,15 @@ impl Up {
         let in_manifest = || path.display().to_string();
         let routes =
             Routes::new(&manifest.trigger.http, &manifest.components).with_context(in_manifest)?;
-        let providers = self.providers()?;
+        let (runtime_config, outbound_http) = self.runtime_config()?;
+        let providers = self.providers(runtime_config)?;
         let variables = variables::resolve(&manifest.variables, &providers, |name| {
             std::env::var(name).ok()
         });
         let variables = Variables::new(variables.with_context(in_manifest)?);
         let listener = server::bind(self.listen).await?;
-        let (application, largest_memory) = self.load(&path, manifest, routes, &variables)?;
+        let (application, largest_memory) =
+            self.load(&path, manifest, routes, &variables, &outbound_http)?;
         let interrupts = Interrupts::catch()?;
         announce(&listener, &application)?;
         server::serve(listener, application, interrupts).await;
@@ -112,13 +115,19 @@ impl Up {
         Ok(())
     }
 
+    fn runtime_config(&self) -> anyhow::Result<(RuntimeConfig, OutboundHttp)> {
+        let path = self.runtime_config_file.as_deref();
+        let config = path.map_or_else(|| Ok(RuntimeConfig::default()), RuntimeConfig::read)?;
+        let path = path.unwrap_or(Path::new(""));
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let tls = ClientTls::new(&config.client_tls, folder);
+        let tls = tls.with_context(|| path.display().to_string())?;
+        Ok((config, OutboundHttp::new(tls)))
+    }
+
     /// Where variables get their values, first come first served, in Spin's order.
-    fn providers(&self) -> anyhow::Result<Vec<VariablesProvider>> {
+    fn providers(&self, runtime_config: RuntimeConfig) -> anyhow::Result<Vec<VariablesProvider>> {
         let from_command_line = self.variables.iter().map(variables::Source::read);
-        let runtime_config = match &self.runtime_config_file {
-            Some(path) => RuntimeConfig::read(path)?,
-            None => RuntimeConfig::default(),
-        };
         let mut providers = vec![VariablesProvider::Static {
             values: from_command_line.collect::<Result<_, _>>()?,
         }];
@@ -133,6 +142,7 @@ impl Up {
         manifest: Manifest,
         routes: Routes,
         variables: &Variables,
+        outbound_http: &OutboundHttp,
     ) -> anyhow::Result<(Application, LargestMemory)> {
         let folder = path.parent().unwrap_or(Path::new(""));
         let state_dir = self
@@ -141,7 +151,6 @@ impl Up {
             .unwrap_or_else(|| folder.join(".spin"));
         let stdio = self.open_stdio(&state_dir)?;
         let (mut sqlite, mut key_value) = self.open_stores(&state_dir)?;
-        let outbound_http = OutboundHttp::new();
         let compiler = Compiler::new()
             .map_err(|error| anyhow::anyhow!("the wasm engine cannot start: {error:#}"))?;
 
