@@ -69,20 +69,14 @@ fn http_name(code: &ErrorCode) -> &'static str {
     }
 }
 
-/// The code of a stream's end, where it is that of an HTTP body and failed by one.
-pub fn stream_code(error: &StreamError) -> Option<ErrorCode> {
-    match error {
-        StreamError::Closed => None,
-        StreamError::LastOperationFailed(cause) => http_error_code(cause),
-    }
-}
-
 /// Why a stream of an HTTP body ended.
 pub fn stream(error: &StreamError) -> String {
-    match (error, stream_code(error)) {
-        (_, Some(code)) => http(&code),
-        (StreamError::Closed, None) => "the stream ended early".to_owned(),
-        (StreamError::LastOperationFailed(cause), None) => first_line(cause.to_debug_string()),
+    match error {
+        StreamError::Closed => "the stream ended early".to_owned(),
+        StreamError::LastOperationFailed(cause) => match http_error_code(cause) {
+            Some(code) => http(&code),
+            None => first_line(cause.to_debug_string()),
+        },
     }
 }
 

@@ -32,5 +32,6 @@ mod spin_test;
 mod storage_failures;
 mod storage_servers;
 mod temporary_credentials;
+mod tls;
 mod up;
 mod version;

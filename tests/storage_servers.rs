@@ -1,4 +1,5 @@
-//! What a storage server decides: keys, refusals, lengths. Run on each by `cargo xtask test --storage`.
+//! What a storage server decides: keys, refusals, lengths. Run on each by `cargo xtask test --storage`,
+//! and by `tls` on one that speaks it.
 
 use serde_json::json;
 
@@ -61,17 +62,20 @@ fn keys() -> Vec<(&'static str, String)> {
 
 #[test]
 fn every_key_that_a_server_takes_is_served_byte_for_byte() {
+    hold_keys(&Storage::start());
+}
+
+pub fn hold_keys(storage: &Storage) {
     let Some(boto3) = Boto3::find() else {
         return;
     };
-    let storage = Storage::start();
-    let app = App::start(&storage);
+    let app = App::start(storage);
     let images: Vec<_> = keys()
         .into_iter()
         .map(|(case, key)| (case, TestImage::of_size(1000).with_key(&key)))
         .collect();
 
-    let answers = upload(&boto3, &storage, images.iter().map(|(_, image)| image));
+    let answers = upload(&boto3, storage, images.iter().map(|(_, image)| image));
 
     let mut rows = Rows::new();
     for ((case, image), refusal) in images.iter().zip(answers) {
@@ -102,13 +106,16 @@ fn serves(app: &App, image: &TestImage) -> String {
 
 #[test]
 fn an_object_of_any_length_is_served_whole_and_to_its_last_byte() {
-    let storage = Storage::start();
-    let app = App::start(&storage);
+    hold_lengths(&Storage::start());
+}
+
+pub fn hold_lengths(storage: &Storage) {
+    let app = App::start(storage);
 
     let mut rows = Rows::new();
     for size in [0, 1, 65_536, 8 << 20, 52_428_800] {
         let image = TestImage::of_size(size);
-        app.import(&storage, &image);
+        app.import(storage, &image);
 
         let head = app.request("HEAD", &image.path());
         let whole = app.get(&image.path());
@@ -130,7 +137,10 @@ fn an_object_of_any_length_is_served_whole_and_to_its_last_byte() {
 
 #[test]
 fn a_refusal_is_a_storage_error_and_the_log_has_the_server_s_own_code() {
-    let storage = Storage::start();
+    hold_refusals(&Storage::start());
+}
+
+pub fn hold_refusals(storage: &Storage) {
     let right = || storage.credentials.clone();
     let missing = TestImage::of_size(10);
     let there = TestImage::of_size(10);
@@ -171,7 +181,7 @@ fn a_refusal_is_a_storage_error_and_the_log_has_the_server_s_own_code() {
             "GET",
         ),
     ] {
-        let app = Launch::on(&storage)
+        let app = Launch::on(storage)
             .variable("s3_bucket", bucket)
             .variable("s3_access_key_id", &credentials.access_key_id)
             .variable("s3_secret_access_key", &credentials.secret_access_key)

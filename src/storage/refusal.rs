@@ -122,8 +122,8 @@ fn hint_of_status(status: StatusCode) -> Option<&'static str> {
              bucket; or the object does not exist, which S3 says only to a key with s3:ListBucket"
         }
         404 => {
-            "the record names an object that does not exist, or s3_bucket a bucket; import the \
-             image again, or check s3_bucket and s3_addressing_style"
+            "there is no such object, or no such bucket; import the image again, or check s3_bucket \
+             and s3_addressing_style"
         }
         _ => return None,
     })

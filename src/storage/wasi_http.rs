@@ -1,6 +1,6 @@
 //! Storage requests through `wasi:http`, and the byte stream of an answer.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use wasi::clocks::monotonic_clock;
@@ -10,7 +10,7 @@ use wasi::http::types::{
     Scheme,
 };
 use wasi::io::poll::poll;
-use wasi::io::streams::{InputStream, StreamError};
+use wasi::io::streams::InputStream;
 
 use super::transport::{Pause, StorageRequest, StorageResponse, Transport};
 use crate::config::{Endpoint, StorageConfig, Timeouts};
@@ -65,12 +65,16 @@ impl Transport for WasiHttp<'_> {
     }
 
     fn await_first_byte(&self, body: &ResponseBody) -> Result<(), TransportError> {
+        let started = Instant::now();
         body.stream.subscribe().block();
         // Reading nothing fails where the stream has (`wasi:io/streams`, `read`).
-        match body.stream.read(0) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(content_error(&error)),
-        }
+        body.stream.read(0).map(drop).map_err(|error| {
+            // Not every host has a code for it here.
+            if started.elapsed() >= self.config.timeouts.between_bytes {
+                return TransportError::ContentTimeout;
+            }
+            TransportError::BrokenAfterHead(host_failure::stream(&error))
+        })
     }
 
     fn read_error_document(&self, body: ResponseBody) -> String {
@@ -208,15 +212,5 @@ fn transport_error(code: &ErrorCode) -> TransportError {
         | ErrorCode::HttpProtocolError
         | ErrorCode::InternalError(_) => TransportError::Broken(text),
         _ => TransportError::Protocol(text),
-    }
-}
-
-/// What there is instead of the first byte of a body.
-fn content_error(error: &StreamError) -> TransportError {
-    match host_failure::stream_code(error) {
-        Some(ErrorCode::ConnectionReadTimeout | ErrorCode::HttpResponseTimeout) => {
-            TransportError::ContentTimeout
-        }
-        _ => TransportError::BrokenAfterHead(host_failure::stream(error)),
     }
 }

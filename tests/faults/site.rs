@@ -7,7 +7,7 @@ use crate::harness::client::{Answer, KeepAliveClient};
 use crate::harness::faulty_link::{Fault, FaultyLink};
 use crate::harness::portion::Portion;
 use crate::harness::response::Response;
-use crate::harness::{App, Storage, TestImage};
+use crate::harness::{App, Storage, TestImage, wait_for};
 
 /// Of these apps, for storage's first byte and between its bytes; the defaults are longer.
 pub const LIMIT: Duration = Duration::from_secs(3);
@@ -73,6 +73,29 @@ impl Site {
             .request_with(ask.method(), &self.image.path(), &fields)
     }
 
+    /// Leaves this many connections in the app's pool.
+    pub fn fill_pool(&mut self, connections: usize) {
+        let (held, tell): (Vec<_>, Vec<_>) = (0..connections).map(|_| Fault::held()).unzip();
+        self.link.inject(held.into_iter().map(Some));
+        std::thread::scope(|scope| {
+            for _ in 0..connections {
+                scope.spawn(|| {
+                    Portion::Whole.assert_served(&self.image, &self.request(Portion::Whole))
+                });
+            }
+            wait_for("as many requests", || {
+                (self.link.connections().busy == connections).then_some(())
+            });
+            drop(tell);
+        });
+        self.answered += connections;
+        self.app.log(self.answered);
+        self.attempts = self.link.requests();
+        wait_for("as many idle connections", || {
+            (self.link.connections().idle == connections).then_some(())
+        });
+    }
+
     /// As `request`, by a client that looks at what comes while it comes.
     #[track_caller]
     pub fn open(&self, ask: Portion) -> Answer {
@@ -132,7 +155,9 @@ impl Site {
         let idle = self.link.idle_at_rest(&self.app);
         assert!(idle <= 2, "{idle} connections are in the pool");
 
-        self.link.inject([]);
+        // Nor is there one in the pool for the next case, which would be repeated on a new one.
+        self.link
+            .inject([Some(Fault::Field("Connection", "close".into()))]);
         let next = self.request(Portion::Whole);
         Portion::Whole.assert_served(&self.image, &next);
         self.answered += 1;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
 
 use tempfile::TempDir;
@@ -19,6 +19,7 @@ use super::redis::Redis;
 use super::response::{self, Body, Response};
 use super::secrecy::Secrets;
 use super::storage::{Credentials, Storage};
+use super::tls::{AUTHORITY, Authority};
 use super::{host, root, wait_for};
 
 /// Where an app's records are.
@@ -46,6 +47,7 @@ pub struct App {
     address: String,
     process: Child,
     output: Option<JoinHandle<Vec<String>>>,
+    error_lines: Arc<Mutex<Vec<String>>>,
     redis: Option<Redis>,
     state: TempDir,
     store: MetadataStore,
@@ -56,9 +58,13 @@ impl Launch {
     /// An app on this storage.
     pub fn on(storage: &Storage) -> Self {
         let launch = Self::new(&storage.endpoint(), &storage.bucket, &storage.credentials);
-        match &*storage.region {
+        let launch = match &*storage.region {
             "us-east-1" => launch,
             region => launch.variable("s3_region", region),
+        };
+        match storage.is_over_tls() {
+            true => launch.trusting(&AUTHORITY, "127.0.0.1"),
+            false => launch,
         }
     }
 
@@ -72,7 +78,7 @@ impl Launch {
         ];
         let mut secrets = Secrets::default();
         secrets.add(variables.iter().map(|(_, value)| *value));
-        secrets.add(endpoint.strip_prefix("http://"));
+        secrets.add(authority(endpoint));
         Self {
             folder: tempfile::tempdir().unwrap(),
             manifest: root().join("spin.toml"),
@@ -92,6 +98,9 @@ impl Launch {
     pub fn variable(mut self, name: &str, value: &str) -> Self {
         if matches!(name, "s3_region" | "s3_session_token" | "records_token") {
             self.secrets.add([value]);
+        }
+        if name == "s3_endpoint" {
+            self.secrets.add(authority(value));
         }
         self.variables.insert(name.into(), value.into());
         self
@@ -130,6 +139,16 @@ impl Launch {
         self
     }
 
+    /// With an app that trusts this authority, and no other, at a host.
+    pub fn trusting(self, authority: &Authority, host: &str) -> Self {
+        let file = self.folder.path().join("authority.pem");
+        authority.write_certificate(&file);
+        let file = toml::Value::from(file.to_str().unwrap());
+        self.runtime_config(&format!(
+            "[[client_tls]]\ncomponent_ids = [\"image-proxy\"]\nhosts = [\"{host}\"]\nca_roots_file = {file}\n"
+        ))
+    }
+
     /// With these arguments, too.
     pub fn arguments(mut self, arguments: &[&str]) -> Self {
         self.arguments
@@ -163,7 +182,11 @@ impl Launch {
             }
         });
         // Read all the while, so that the app never waits for its reader.
-        let errors = collect_lines(process.stderr.take().unwrap(), |_| {});
+        let error_lines = Arc::new(Mutex::new(Vec::new()));
+        let keep = Arc::clone(&error_lines);
+        let errors = collect_lines(process.stderr.take().unwrap(), move |line| {
+            keep.lock().unwrap().push(line.to_owned());
+        });
         let Ok(address) = listening.recv() else {
             panic!("the app ended: {}", errors.join().unwrap().join("\n"));
         };
@@ -171,6 +194,7 @@ impl Launch {
             address,
             process,
             output: Some(output),
+            error_lines,
             redis: self.redis,
             state: self.folder,
             store: self.store,
@@ -374,6 +398,15 @@ impl App {
         log[0]["cause"].as_str().unwrap_or_default().to_owned()
     }
 
+    /// Waits for a line with these words on its standard error.
+    #[track_caller]
+    pub fn wait_for_error_line(&self, words: &str) -> String {
+        wait_for(&format!("a line with {words:?} on standard error"), || {
+            let lines = self.error_lines.lock().unwrap();
+            lines.iter().find(|line| line.contains(words)).cloned()
+        })
+    }
+
     /// Asks it to end as Ctrl-C does, and tells how it ended and what it said on stdout.
     pub fn interrupt(mut self) -> (ExitStatus, Vec<String>) {
         signal(self.process.id(), "INT");
@@ -390,6 +423,10 @@ impl Drop for App {
             wait_for("the app's end", || self.process.try_wait().unwrap());
         }
     }
+}
+
+fn authority(origin: &str) -> Option<&str> {
+    origin.split_once("://").map(|(_, authority)| authority)
 }
 
 /// Reads to the end; `each` sees every line as it comes.

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
+use super::tls::AUTHORITY;
 use super::{Storage, can_run, root};
 
 /// A Python that has boto3.
@@ -29,8 +30,11 @@ impl Boto3 {
         });
         let fields = order.as_object().unwrap().clone();
         told.as_object_mut().unwrap().extend(fields);
+        let authority = storage.scratch_folder().join("authority.pem");
+        AUTHORITY.write_certificate(&authority);
         let mut script = Command::new(&self.0)
             .arg(root().join("tests").join(script))
+            .env("AWS_CA_BUNDLE", authority)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

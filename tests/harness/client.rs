@@ -10,18 +10,20 @@ use http::response::Parts;
 use http::{Method, Request};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{self, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use tokio::time::{Instant, timeout_at};
 
 use super::response::{Body, Response};
 use super::storage::RUNTIME;
+use super::tls::AUTHORITY;
 
 pub use legacy::Error;
 
 /// Its callers wait, and therefore must be threads of tests, not tasks of the runtime.
 pub struct Client {
-    hyper: legacy::Client<HttpConnector, Full<Bytes>>,
+    hyper: legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     limit: Duration,
 }
 
@@ -40,7 +42,13 @@ impl Client {
     /// Keeps this many idle connections. An answer that takes longer than `limit` fails the test.
     pub fn new(idle_connections: usize, limit: Duration) -> Self {
         let mut connector = HttpConnector::new();
+        connector.enforce_http(false);
         connector.set_nodelay(true);
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(AUTHORITY.trusted())
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(connector);
         let hyper = legacy::Client::builder(TokioExecutor::new())
             .pool_max_idle_per_host(idle_connections)
             .build(connector);

@@ -8,6 +8,7 @@ pub mod faulty_link;
 pub mod host;
 pub mod images;
 pub mod key_value;
+pub mod minio;
 pub mod portion;
 pub mod process;
 pub mod real_server;
@@ -19,6 +20,7 @@ pub mod secrecy;
 pub mod seen;
 pub mod skip;
 pub mod storage;
+pub mod tls;
 pub mod vault;
 
 use std::io::Write;

@@ -12,9 +12,11 @@ use uuid::Uuid;
 
 pub use image_proxy_embedded_storage::Credentials;
 
+use super::minio::Minio;
 use super::real_server::RealServer;
 use super::relay::Relay;
 use super::response::{Body, exchange};
+use super::wait_for;
 
 /// Runs every storage of the suite, and the connections of its clients.
 pub static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
@@ -40,6 +42,8 @@ enum Server {
     Embedded(EmbeddedStorage),
     /// One for all tests, and the app's way to it.
     Real(&'static RealServer, Relay),
+    /// One of the test's own that speaks TLS, so that nobody sees what it is asked.
+    Tls(Minio),
 }
 
 impl Storage {
@@ -64,6 +68,23 @@ impl Storage {
         .with_its_bucket()
     }
 
+    /// MinIO by TLS; without its program, a test is skipped.
+    pub fn start_over_tls() -> Option<Self> {
+        let program = Minio::find()?;
+        let folder = tempfile::tempdir().unwrap();
+        let server = Minio::start(&program, folder.path());
+        let storage = Self {
+            bucket: format!("bucket-{}", Uuid::new_v4().simple()),
+            credentials: server.credentials.clone(),
+            region: "us-east-1".into(),
+            server: Server::Tls(server),
+            virtual_hosted: None,
+            folder,
+        };
+        wait_for("MinIO", || storage.try_to_make_its_bucket().ok());
+        Some(storage)
+    }
+
     fn embedded() -> Self {
         let unique = Uuid::new_v4().simple().to_string();
         let credentials = Credentials {
@@ -84,9 +105,13 @@ impl Storage {
     }
 
     fn with_its_bucket(self) -> Self {
-        let (bucket, key) = self.as_client();
-        put(&bucket.create_bucket(&key).sign(SIGNED_FOR), b"").unwrap();
+        self.try_to_make_its_bucket().unwrap();
         self
+    }
+
+    fn try_to_make_its_bucket(&self) -> Result<(), String> {
+        let (bucket, key) = self.as_client();
+        put(&bucket.create_bucket(&key).sign(SIGNED_FOR), b"")
     }
 
     /// `/key`: the address of an embedded server stands for the bucket.
@@ -103,6 +128,7 @@ impl Storage {
         match (&self.virtual_hosted, &self.server) {
             (Some(server), _) | (None, Server::Embedded(server)) => server.endpoint(),
             (None, Server::Real(_, relay)) => relay.endpoint(),
+            (None, Server::Tls(minio)) => minio.endpoint.clone(),
         }
     }
 
@@ -111,6 +137,7 @@ impl Storage {
         match &self.server {
             Server::Embedded(_) => "embedded",
             Server::Real(server, _) => &server.name,
+            Server::Tls(_) => "minio",
         }
     }
 
@@ -119,6 +146,7 @@ impl Storage {
         match &self.server {
             Server::Embedded(server) => server.endpoint(),
             Server::Real(server, _) => server.endpoint.clone(),
+            Server::Tls(minio) => minio.endpoint.clone(),
         }
     }
 
@@ -127,6 +155,11 @@ impl Storage {
         let (bucket, credentials) = self.as_client();
         let url = bucket.put_object(Some(&credentials), key).sign(SIGNED_FOR);
         put(&url, bytes).unwrap();
+    }
+
+    /// Whether it speaks TLS, with a certificate of the tests' authority.
+    pub fn is_over_tls(&self) -> bool {
+        matches!(self.server, Server::Tls(_))
     }
 
     /// A folder that goes with the test.
@@ -144,6 +177,7 @@ impl Storage {
         let mut requests = match (&self.virtual_hosted, &self.server) {
             (Some(server), _) | (None, Server::Embedded(server)) => server.requests(),
             (None, Server::Real(_, relay)) => relay.requests(),
+            (None, Server::Tls(_)) => panic!("nobody sees what is asked by TLS"),
         };
         requests.retain(|request| request.method != http::Method::PUT);
         requests
@@ -154,6 +188,7 @@ impl Storage {
         match self.server {
             Server::Embedded(server) => RUNTIME.block_on(server.stop()),
             Server::Real(_, relay) => relay.stop(),
+            Server::Tls(minio) => drop(minio),
         }
     }
 

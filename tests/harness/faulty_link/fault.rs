@@ -14,6 +14,8 @@ pub enum Fault {
     Ends(Place, Ending),
     /// The first bytes come one at a time.
     Trickles { bytes: u64, apart: Duration },
+    /// Nothing comes until the test says so; then all does.
+    Held(Receiver<()>),
     /// A field of the head has this value, whatever the body is.
     Field(&'static str, String),
     /// The body comes in chunks, and the head tells no length.
@@ -22,6 +24,14 @@ pub enum Fault {
     Surplus(Vec<u8>),
     /// These bytes come instead.
     Instead(Vec<u8>),
+}
+
+impl Fault {
+    /// An answer that comes once the sender is used or dropped.
+    pub fn held() -> (Self, Sender<()>) {
+        let (tell, told) = mpsc::channel();
+        (Self::Held(told), tell)
+    }
 }
 
 /// How far an answer comes.
@@ -84,6 +94,10 @@ impl<R: Read> Answer<R> {
                     std::thread::sleep(apart);
                 }
                 pass(&mut all, component)?;
+            }
+            Some(Fault::Held(told)) => {
+                let _ = told.recv();
+                pass(&mut self.bytes(), component)?;
             }
             Some(Fault::Field(name, value)) => {
                 self.set_field(name, &value);

@@ -3,7 +3,7 @@
 //! Every cargo command selects the whole workspace, whatever part of it runs: the selection decides
 //! the features that dependencies are compiled with, and this way each is compiled once.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::programs::{INSTALLED, Programs};
@@ -57,19 +57,26 @@ pub struct Environment {
     pub storage: Vec<Ready>,
 }
 
+impl Environment {
+    /// MinIO's program, of which tests start one of their own that speaks TLS.
+    fn minio(&self) -> Option<&Path> {
+        self.storage.iter().find_map(|storage| match storage {
+            Ready::Server(Server::Minio(program)) => Some(program.as_path()),
+            _ => None,
+        })
+    }
+}
+
 /// The black-box tests that a real storage server decides about.
 const STORAGE_TESTS: [&str; 7] = [
     "clients::",
     "head_and_options::",
     "ranges::",
     "serving::",
-    STORAGE_SERVERS,
     "storage_failures::",
+    "storage_servers::",
     "temporary_credentials::",
 ];
-
-/// Those of them that need not see what the app asks of the server.
-const STORAGE_SERVERS: &str = "storage_servers::";
 
 fn installed_importer() -> PathBuf {
     project::root()
@@ -126,8 +133,7 @@ fn black_box_step(
         (Ready::Server(server), _) => {
             let names = match filter {
                 Some(filter) => &[filter][..],
-                None if server.can_be_observed() => &STORAGE_TESTS,
-                None => &[STORAGE_SERVERS],
+                None => &STORAGE_TESTS,
             };
             (server.heading(), Work::RunOn(server.clone(), tests(names)))
         }
@@ -248,6 +254,9 @@ fn black_box_tests(names: &[&str], environment: &Environment) -> Command {
             .env("SCHEMATHESIS", &programs.schemathesis)
             .env("DEPLOY_PYTHON", &programs.python);
     }
+    if let Some(minio) = environment.minio() {
+        cargo.env("MINIO_BIN", minio);
+    }
     if !names.is_empty() {
         cargo.arg("--").args(names);
     }
@@ -318,6 +327,26 @@ mod tests {
     }
 
     #[test]
+    fn minio_s_program_reaches_the_black_box_tests_where_it_is_there() {
+        let minio = || Ready::Server(Server::Minio("minio-program".into()));
+        for (storage, is_told) in [
+            (vec![Ready::InEachTest], false),
+            (vec![Ready::InEachTest, minio()], true),
+        ] {
+            let environment = Environment {
+                storage,
+                ..embedded()
+            };
+            let steps = all(Toolchain::Installed, None, &environment);
+
+            let command = command_of(&steps, "black-box tests").map(shown);
+
+            let has_it = command.is_some_and(|command| command.contains("MINIO_BIN=minio-program"));
+            assert_eq!(has_it, is_told);
+        }
+    }
+
+    #[test]
     fn the_cheapest_check_comes_first_and_the_black_box_tests_last() {
         let steps = all(Toolchain::Installed, None, &embedded());
 
@@ -336,22 +365,17 @@ mod tests {
             (
                 Ready::Server(Server::Minio("minio".into())),
                 "storage tests on MinIO",
-                "storage_failures:: temporary_credentials::",
+                "storage_failures:: storage_servers:: temporary_credentials::",
             ),
             (
                 Ready::Server(Server::Seaweedfs("weed".into())),
                 "storage tests on SeaweedFS",
-                "storage_failures:: temporary_credentials::",
+                "storage_failures:: storage_servers:: temporary_credentials::",
             ),
             (
                 url("http://127.0.0.1:9000"),
                 "storage tests on the storage that --storage names",
-                "storage_failures:: temporary_credentials::",
-            ),
-            (
-                url("https://s3.example"),
-                "storage tests on the storage that --storage names",
-                "--test blackbox -- storage_servers::",
+                "storage_failures:: storage_servers:: temporary_credentials::",
             ),
         ] {
             let environment = Environment {
