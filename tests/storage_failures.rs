@@ -201,9 +201,7 @@ fn an_object_whose_list_of_codings_names_none_is_served() {
 #[test]
 fn an_answer_of_many_header_fields_is_served_as_far_as_the_host_reads_them() {
     for (fields, is_served) in [(90, true), (150, !is_spin()), (300, false)] {
-        let lines: String = (0..fields)
-            .map(|number| format!("x-amz-meta-{number}: value\r\n"))
-            .collect();
+        let lines = "x-amz-meta-a: value\r\n".repeat(fields);
         let answer = format!("HTTP/1.1 200 OK\r\n{lines}Content-Length: 10\r\n\r\n0123456789");
         let (_storage, app, image) = scripted(vec![Step::Send(answer); 3]);
 

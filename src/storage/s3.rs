@@ -106,9 +106,10 @@ impl<'a, T: Transport> S3Storage<'a, T> {
             body,
         } = response;
         // What comes with a success is an image, or a part of one.
-        let document = match status.is_success() {
-            true => String::new(),
-            false => self.transport.read_error_document(body),
+        let document = if status.is_success() {
+            String::new()
+        } else {
+            self.transport.read_error_document(body)
         };
         let refusal = Refusal {
             asked,

@@ -80,7 +80,7 @@ impl Site {
         std::thread::scope(|scope| {
             for _ in 0..connections {
                 scope.spawn(|| {
-                    Portion::Whole.assert_served(&self.image, &self.request(Portion::Whole))
+                    Portion::Whole.assert_served(&self.image, &self.request(Portion::Whole));
                 });
             }
             wait_for("as many requests", || {

@@ -62,10 +62,10 @@ impl Launch {
             "us-east-1" => launch,
             region => launch.variable("s3_region", region),
         };
-        match storage.is_over_tls() {
-            true => launch.trusting(&AUTHORITY, "127.0.0.1"),
-            false => launch,
+        if storage.is_over_tls() {
+            return launch.trusting(&AUTHORITY, "127.0.0.1");
         }
+        launch
     }
 
     /// An app on whatever answers at `endpoint`.
