@@ -1,4 +1,5 @@
-//! Thousands of requests at 32 connections, while a tenth of storage's answers fail.
+//! Thousands of requests at 32 connections, while a tenth of storage's answers fail, and a twentieth of
+//! the connections to it die when they are left alone.
 
 mod schedule;
 mod traffic;
@@ -16,6 +17,8 @@ use crate::harness::{App, Storage, TestImage, say};
 use traffic::{Ask, Kind, SIZES};
 
 const CONNECTIONS: usize = 32;
+/// Of the app's connections to storage, one in so many dies.
+const DYING: usize = 20;
 /// An instance is kept for each request that was ever under way at once, those included that still
 /// write their log line: a busy machine has more of these later than an idle one at the beginning.
 const WARM_UP_CONNECTIONS: usize = 2 * CONNECTIONS;
@@ -46,11 +49,13 @@ fn each_of_ten_thousand_answers_is_right_or_an_error_or_aborted_while_storage_fa
     let memory_at_the_end = memory_later.min(site.memory_at_rest());
 
     say(&format!(
-        "soak: {} s, {faults} faults, {counts:?}; memory: {} KiB after the first thousand, {} KiB at the end",
+        "soak: {} s, {faults} faults, {} dead connections, {counts:?}; memory: {} KiB after the first thousand, {} KiB at the end",
         start.elapsed().as_secs(),
+        site.link.died(),
         memory / 1024,
         memory_at_the_end / 1024
     ));
+    assert!(site.link.died() > 0, "no connection has died");
     assert!(
         counts.keys().eq(Kind::RIGHT.iter().chain(&Kind::FAILED)),
         "{counts:?}"
@@ -88,6 +93,7 @@ impl Site {
     fn start() -> Self {
         let storage = Storage::start();
         let link = FaultyLink::to(&storage);
+        link.let_die_after_a_pause(DYING);
         link.open();
         let app = link
             .launch(&storage, LIMIT)

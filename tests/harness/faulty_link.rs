@@ -8,9 +8,9 @@ mod fault;
 use std::io::{BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, Type};
 
 use super::app::{App, Launch};
 use super::process::sockets;
@@ -24,6 +24,9 @@ pub use fault::{Ending, Fault, Place};
 /// Room for as many connections as any test opens at once.
 const BACKLOG: i32 = 128;
 
+/// After which a connection that is to die is dead.
+const PAUSE: Duration = Duration::from_millis(20);
+
 /// A way to storage; it refuses connections until it is opened.
 pub struct FaultyLink {
     socket: Socket,
@@ -35,6 +38,10 @@ type Faults = Box<dyn Iterator<Item = Option<Fault>> + Send>;
 
 struct State {
     faults: Faults,
+    /// How many connections there have been, and which share of them dies when it is left alone.
+    made: usize,
+    dying: Option<usize>,
+    died: usize,
     requests: usize,
     failed: usize,
     connections: Connections,
@@ -62,6 +69,9 @@ impl FaultyLink {
             storage: authority.parse().unwrap(),
             state: Arc::new(Mutex::new(State {
                 faults: Box::new(std::iter::empty()),
+                made: 0,
+                dying: None,
+                died: 0,
                 requests: 0,
                 failed: 0,
                 connections: Connections::default(),
@@ -89,6 +99,17 @@ impl FaultyLink {
         F: IntoIterator<Item = Option<Fault>, IntoIter: Send + 'static>,
     {
         self.state.lock().unwrap().faults = Box::new(faults.into_iter());
+    }
+
+    /// One in so many connections answers RST to the first request after a pause, as after a failover
+    /// that the app has not heard of.
+    pub fn let_die_after_a_pause(&self, one_in: usize) {
+        self.state.lock().unwrap().dying = Some(one_in);
+    }
+
+    /// How many have.
+    pub fn died(&self) -> usize {
+        self.state.lock().unwrap().died
     }
 
     /// An app that reaches `storage` by this way, and waits for a connection, its first byte and between
@@ -136,14 +157,21 @@ impl FaultyLink {
 struct Connection {
     state: Arc<Mutex<State>>,
     is_busy: bool,
+    /// Whether it dies when it is left alone.
+    is_dying: bool,
 }
 
 impl Connection {
     fn enter(state: &Arc<Mutex<State>>) -> Self {
-        let state = Arc::clone(state);
-        state.lock().unwrap().connections.idle += 1;
-        let is_busy = false;
-        Self { state, is_busy }
+        let shared = Arc::clone(state);
+        let mut state = state.lock().unwrap();
+        state.connections.idle += 1;
+        state.made += 1;
+        Self {
+            is_dying: state.dying.is_some_and(|one_in| state.made % one_in == 0),
+            state: shared,
+            is_busy: false,
+        }
     }
 
     /// Until one side ends it.
@@ -151,7 +179,12 @@ impl Connection {
         component.set_nodelay(true)?;
         let mut component = BufReader::new(component);
         let mut storage = Upstream::to(storage);
+        let mut left_alone = Instant::now();
         while let Some(request) = read_head(&mut component)? {
+            if self.is_dying && left_alone.elapsed() > PAUSE {
+                self.state.lock().unwrap().died += 1;
+                return SockRef::from(component.get_ref()).set_linger(Some(Duration::ZERO));
+            }
             let fault = self.begin();
             let answer = storage.ask(&request)?;
             let is_over = answer.send(component.get_mut(), fault)?;
@@ -159,6 +192,7 @@ impl Connection {
                 break;
             }
             self.end();
+            left_alone = Instant::now();
         }
         Ok(())
     }
