@@ -16,9 +16,11 @@ use crate::route::{IMAGE_METHODS, image_file};
 /// An image never changes under its id (RFC 9111 section 5.2.2, RFC 8246).
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 
-/// Lets an SVG that is opened on its own style itself, and run or load nothing (CSP Level 3).
-const INERT: HeaderValue =
-    HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; sandbox");
+/// Lets an SVG that is opened on its own style itself and show what it embeds, and run or load nothing
+/// (CSP Level 3).
+const INERT: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'; sandbox",
+);
 
 /// What is true of a record or a failure now need not be true at the next request.
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
@@ -286,7 +288,7 @@ mod tests {
                 ("content-length", "5"),
                 (
                     "content-security-policy",
-                    "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+                    "default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'; sandbox"
                 ),
                 ("content-type", "image/png"),
                 ("etag", "\"abc\""),

@@ -1,4 +1,4 @@
-//! The gallery in a headless Chromium: `tests/browser` looks, this starts what it looks at.
+//! A headless Chromium: `tests/browser` looks, this starts what it looks at.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -10,6 +10,15 @@ use crate::up::running::Up;
 
 #[test]
 fn the_gallery_holds_in_a_browser() {
+    assert_holds("gallery.test.mjs");
+}
+
+#[test]
+fn an_svg_opened_in_a_browser_shows_what_it_embeds_and_runs_and_loads_nothing() {
+    assert_holds("svg.test.mjs");
+}
+
+fn assert_holds(tests: &str) {
     let Some(folder) = browser_tests() else {
         return;
     };
@@ -18,7 +27,7 @@ fn the_gallery_holds_in_a_browser() {
 
     let output = Command::new("node")
         .current_dir(folder)
-        .args(["--test", "--test-reporter=tap", "gallery.test.mjs"])
+        .args(["--test", "--test-reporter=tap", tests])
         .env("GALLERY", up.gallery.as_ref().unwrap())
         .env("API", up.api())
         .env("DATA", data.path())
@@ -33,7 +42,7 @@ fn the_gallery_holds_in_a_browser() {
     assert!(count("# tests ").is_some_and(|tests| tests != "0"));
     assert_eq!(count("# pass "), count("# tests "), "{report}");
     say(&format!(
-        "{} browser tests passed; see target/screenshots",
+        "{} browser tests of {tests} passed; see target/screenshots",
         count("# pass ").unwrap()
     ));
     assert_eq!(up.interrupt().code(), Some(0));

@@ -22,6 +22,17 @@ export function launch(more = []) {
   });
 }
 
+/** A page in a profile of its own: no cache, no history. */
+export async function inNewPage(browser, options, use) {
+  const context = await browser.newContext(options);
+  context.setDefaultTimeout(20_000);
+  try {
+    await use(await context.newPage());
+  } finally {
+    await context.close();
+  }
+}
+
 /** Runs `visit` in a browser of its own, and returns what that browser's own network log says. */
 export async function networkLogOf(visit) {
   const folder = await mkdtemp(join(tmpdir(), "gallery-"));

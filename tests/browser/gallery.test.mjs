@@ -9,10 +9,9 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
-import { launch, networkLogOf } from "./chromium.mjs";
-import { hostileSvg, startCanary } from "./hostile.mjs";
+import { inNewPage, launch, networkLogOf } from "./chromium.mjs";
+import { told } from "./told.mjs";
 
-const told = (name) => process.env[name] ?? assert.fail(`${name} is not set: run tests/gallery.rs`);
 const GALLERY = told("GALLERY");
 const API = told("API");
 const SCREENSHOTS = told("SCREENSHOTS");
@@ -38,16 +37,7 @@ beforeEach(async () => {
 });
 after(() => browser.close());
 
-/** A page in a profile of its own: no cache, no history. */
-async function withPage(options, use) {
-  const context = await browser.newContext(options);
-  context.setDefaultTimeout(20_000);
-  try {
-    await use(await context.newPage());
-  } finally {
-    await context.close();
-  }
-}
+const withPage = (options, use) => inNewPage(browser, options, use);
 
 async function open(page, count = listed.length) {
   await page.goto(GALLERY);
@@ -214,37 +204,3 @@ for (const colorScheme of ["light", "dark"]) {
       }));
   }
 }
-
-// Last, since the gallery lists it from then on.
-test("a hostile SVG that is opened on its own runs nothing and loads nothing", () => withPage({}, async (page) => {
-  const canary = await startCanary();
-  const folder = await mkdtemp(join(tmpdir(), "hostile-"));
-  try {
-    const file = join(folder, "hostile.svg");
-    await writeFile(file, hostileSvg(canary.origin));
-    const said = execFileSync(told("XTASK"), ["import", "--data", told("DATA"), file], { encoding: "utf8" });
-    const [id] = said.match(/[0-9a-f]{8}-[0-9a-f-]{27}/);
-    const ran = () => page.locator("svg").first().getAttribute("data-ran");
-
-    // Unguarded, it does both: what is looked for below can be seen.
-    await page.goto(canary.origin, { waitUntil: "networkidle" });
-    assert.ok(await ran());
-    for (const path of ["/stylesheet.css", "/script.js", "/import.css", "/image.png", "/html.png", "/fetch-script"]) {
-      assert.ok(canary.asked.includes(path), `${path} was not tried: ${canary.asked}`);
-    }
-    canary.asked.length = 0;
-
-    const response = await page.goto(`${API}/api/v1/images/${id}/file`, { waitUntil: "networkidle" });
-
-    assert.equal(response.status(), 200);
-    assert.equal(response.headers()["content-type"], "image/svg+xml");
-    const hash = createHash("sha256").update(await response.body()).digest("hex");
-    assert.equal(response.headers().etag, `"${hash}"`);
-    assert.equal(await page.locator("svg text").textContent(), "hostile.svg");
-    assert.equal(await ran(), null);
-    assert.deepEqual(canary.asked, []);
-  } finally {
-    canary.stop();
-    await rm(folder, { recursive: true });
-  }
-}));

@@ -23,12 +23,14 @@ export const hostileSvg = (canary) => `<?xml version="1.0"?>
   <text x="20" y="110" fill="#fff" font-size="40">hostile.svg</text>
   <image href="${canary}/image.png" width="10" height="10"/>
   <image href="data:image/x-none,no" width="10" height="10" onerror="mark('onerror')"/>
+  <image href="data:image/svg+xml,${encodeURIComponent(nestedSvg(canary))}" width="10" height="10"/>
   <use href="${canary}/use.svg#part"/>
   <animate attributeName="x" dur="1s" onbegin="mark('onbegin')"/>
   <foreignObject width="50" height="50">
     <body xmlns="http://www.w3.org/1999/xhtml">
       <img src="${canary}/html.png"/>
       <iframe src="${canary}/frame.html"/>
+      <iframe src="data:text/html,${encodeURIComponent(`<script>fetch("${canary}/data-frame")</script>`)}"/>
       <iframe srcdoc="&lt;script&gt;fetch('${canary}/srcdoc')&lt;/script&gt;"/>
       <video src="${canary}/video.mp4" autoplay=""/>
       <object data="${canary}/object.svg"/>
@@ -38,12 +40,16 @@ export const hostileSvg = (canary) => `<?xml version="1.0"?>
 </svg>
 `;
 
-/** A server that remembers which paths it was asked for; at `/` it gives the SVG, unguarded. */
-export async function startCanary() {
+const nestedSvg = (canary) => `<svg xmlns="http://www.w3.org/2000/svg">
+  <script>fetch("${canary}/nested-script")</script><image href="${canary}/nested-image.png" width="10" height="10"/>
+</svg>`;
+
+/** A server that remembers which paths it was asked for; at `/` it gives an SVG, unguarded. */
+export async function startCanary(svg) {
   const asked = [];
   const server = createServer((request, response) => {
     if (request.url === "/") {
-      response.setHeader("Content-Type", "image/svg+xml").end(hostileSvg(origin));
+      response.setHeader("Content-Type", "image/svg+xml").end(svg(origin));
     } else {
       asked.push(request.url);
       response.setHeader("Access-Control-Allow-Origin", "*").end();

@@ -176,7 +176,7 @@ fn image_fields<'a>(
         ("content-length", length),
         (
             "content-security-policy",
-            "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+            "default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'; sandbox",
         ),
         ("content-type", mime_type),
         ("etag", etag),
