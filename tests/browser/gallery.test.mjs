@@ -2,11 +2,8 @@
 // addresses of its gallery, API and storage.
 
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
 import { inNewPage, launch, networkLogOf } from "./chromium.mjs";
@@ -125,6 +122,26 @@ test("with an emptied cache and an entity-tag at hand, a page of another origin 
   assert.match(first.etag, /^"[0-9a-f]{64}"$/);
   assert.deepEqual(first, { status: 200, etag: first.etag, length: String(size), bytes: size });
   assert.deepEqual([second.status, second.etag, second.bytes], [304, first.etag, 0]);
+}));
+
+test("whatever caches and tracers add to a page's fetch is let through", () => withPage({}, async (page) => {
+  await page.goto(GALLERY);
+  const ask = (headers) => page.evaluate(async ([url, headers]) => {
+    const response = await fetch(url, { headers, cache: "no-store" });
+    return response.status;
+  }, [API + listed[0].url, headers]);
+
+  for (const [name, value] of [
+    ["cache-control", "no-cache"],
+    ["pragma", "no-cache"],
+    ["expires", "0"],
+    ["traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"],
+    ["x-requested-with", "XMLHttpRequest"],
+    ["if-match", "*"],
+  ]) {
+    assert.equal(await ask({ [name]: value }), 200, name);
+  }
+  assert.equal(await ask({ range: "bytes=0-1", traceparent: "x", "cache-control": "no-cache" }), 206);
 }));
 
 test("a picture that is missing says why, and can be tried again", () => withPage({ viewport: WINDOWS.desktop }, async (page) => {
