@@ -188,7 +188,8 @@ impl Config {
     }
 }
 
-const ORIGINS: &str = "empty, '*', or origins such as https://app.example, separated by commas";
+const ORIGINS: &str = "empty, '*', or origins such as https://app.example, separated by commas \
+    (no path, other scripts as xn--...)";
 const RECORDS_TOKEN: &str = "empty, or at least 16 characters of visible ASCII";
 /// Shorter ones can be guessed.
 const MIN_TOKEN_BYTES: usize = 16;
@@ -400,6 +401,7 @@ mod tests {
             ("max_image_bytes", "50MB"),
             ("max_image_bytes", "0"),
             ("cors_allowed_origins", "https://a/b"),
+            ("cors_allowed_origins", "https://b:99999"),
         ];
 
         for (name, value) in malformed {

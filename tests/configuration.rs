@@ -22,6 +22,8 @@ fn a_malformed_setting_is_a_configuration_error_and_the_log_names_it() {
         ("metadata_store", "postgres"),
         ("max_image_bytes", "50MB"),
         ("cors_allowed_origins", "https://app.example/path"),
+        ("cors_allowed_origins", "https://a:"),
+        ("cors_allowed_origins", "https://b:99999"),
     ];
 
     std::thread::scope(|scope| {

@@ -5,7 +5,7 @@ use crate::harness::response::Response;
 use crate::harness::{App, Storage, TestImage, on_each_store};
 
 const PAGE: &str = "https://app.example";
-const LIST: &str = "https://app.example, http://127.0.0.1:4200";
+const LIST: &str = "https://app.example/, HTTP://127.0.0.1:4200";
 const EXPOSED: &str = "ETag, Content-Length, Content-Range, Accept-Ranges";
 
 /// The cross-origin fields of a response, `Vary` among them.
