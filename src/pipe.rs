@@ -54,7 +54,7 @@ fn response_head(status: StatusCode, headers: &HeaderMap) -> Option<OutgoingResp
 }
 
 fn refused(out: ResponseOutparam, log: &mut RequestLog) {
-    log.cause = Some("the host does not accept the response".into());
+    log.refused_by_host();
     ResponseOutparam::set(out, Err(ErrorCode::InternalError(None)));
 }
 

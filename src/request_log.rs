@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -58,6 +58,12 @@ impl RequestLog {
             started: Instant::now(),
             cause: None,
         }
+    }
+
+    /// Notes that the host does not take the reply, and so sends the client a 500 of its own.
+    pub fn refused_by_host(&mut self) {
+        self.status = StatusCode::INTERNAL_SERVER_ERROR.as_u16();
+        self.cause = Some("the host does not accept the response".into());
     }
 }
 
@@ -177,6 +183,18 @@ mod tests {
         ] {
             assert_eq!(read(&invalid), None, "{invalid}");
         }
+    }
+
+    #[test]
+    fn a_reply_that_the_host_refuses_is_logged_as_the_500_that_the_host_sends_instead() {
+        let mut log = RequestLog::start();
+        log.status = 206;
+
+        log.refused_by_host();
+
+        assert_eq!(log.status, 500);
+        let cause = log.cause.as_deref();
+        assert_eq!(cause, Some("the host does not accept the response"));
     }
 
     #[test]
