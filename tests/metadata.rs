@@ -2,11 +2,17 @@
 
 use rusqlite::ToSql;
 use rusqlite::types::Null;
+use serde_json::json;
 
 use crate::harness::app::{Launch, MetadataStore};
 use crate::harness::database::Database;
 use crate::harness::host::is_embedded_without;
 use crate::harness::{App, Storage, TestImage, on_each_store};
+
+const TOKEN: &str = "0123456789-token-of-the-tests";
+const CREATE_TABLE: &str = ": create it by `spin up --sqlite @migrations/0001_images.sql`, or on \
+    libSQL as docs/deploy.md says";
+const OTHER_TABLE: &str = ": the table images is not the one of migrations/0001_images.sql";
 
 #[test]
 fn a_record_written_while_the_app_runs_is_found() {
@@ -113,7 +119,7 @@ fn text_that_is_not_utf_8_is_a_metadata_error() {
 }
 
 #[test]
-fn a_missing_table_is_a_metadata_error() {
+fn a_missing_table_is_a_metadata_error_and_the_log_names_the_migration_and_the_command() {
     let storage = Storage::start();
     let app = App::start(&storage);
     app.database().run("DROP TABLE images");
@@ -121,7 +127,39 @@ fn a_missing_table_is_a_metadata_error() {
     app.get(&TestImage::of_size(0).path())
         .assert_metadata_error();
 
-    assert!(app.cause().contains("no such table"), "{}", app.cause());
+    let cause = app.cause();
+    assert!(cause.contains("no such table: images"), "{cause}");
+    assert!(cause.ends_with(CREATE_TABLE), "{cause}");
+}
+
+#[test]
+fn a_table_of_other_columns_is_a_metadata_error_and_the_log_names_the_schema() {
+    let storage = Storage::start();
+    let app = Launch::on(&storage)
+        .variable("records_token", TOKEN)
+        .start();
+    app.database().run(
+        "DROP TABLE images; CREATE TABLE images (id, storage_key, mime_type, hash, size INTEGER)",
+    );
+    let image = TestImage::of_size(0);
+    let record =
+        json!({"storage_key": "k", "mime_type": "image/png", "hash": "h", "size_bytes": 1});
+
+    app.get(&image.path()).assert_metadata_error();
+    let authorization = format!("Bearer {TOKEN}");
+    let fields = [
+        ("authorization", authorization.as_str()),
+        ("content-type", "application/json"),
+    ];
+    let path = image.path().replace("/file", "");
+    app.send("PUT", &path, &fields, record.to_string().as_bytes())
+        .assert_metadata_error();
+
+    for entry in app.log(2) {
+        let cause = entry["cause"].as_str().unwrap();
+        assert!(cause.contains("size_bytes"), "{cause}");
+        assert!(cause.ends_with(OTHER_TABLE), "{cause}");
+    }
 }
 
 #[test]

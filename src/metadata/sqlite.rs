@@ -123,6 +123,18 @@ fn unavailable(error: Error) -> MetadataError {
         }
         Error::InvalidConnection => "its connection is not valid".into(),
         Error::DatabaseFull => "the database is full".into(),
-        Error::Io(cause) => cause,
+        Error::Io(cause) => format!("{cause}{}", hint(&cause)),
     })
+}
+
+/// What to do about SQLite's own words, which libSQL repeats among others. Whichever column it misses,
+/// the table is another one.
+fn hint(cause: &str) -> &'static str {
+    if cause.contains("no such table: images") {
+        ": create it by `spin up --sqlite @migrations/0001_images.sql`, or on libSQL as docs/deploy.md says"
+    } else if cause.contains("column") {
+        ": the table images is not the one of migrations/0001_images.sql"
+    } else {
+        ""
+    }
 }
