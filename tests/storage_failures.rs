@@ -97,7 +97,8 @@ fn a_missing_bucket_is_a_storage_error() {
     app.get(&image.path()).assert_storage_error();
 
     assert!(
-        app.cause().contains("storage answered 404"),
+        app.cause()
+            .contains("storage answered 404 after 1 attempt(s) (NoSuchBucket)"),
         "{}",
         app.cause()
     );

@@ -23,6 +23,8 @@
 
 mod connections;
 mod credentials;
+mod full_disk;
+mod known_buckets;
 mod requests;
 mod single_bucket;
 
@@ -36,6 +38,8 @@ use s3s::service::S3ServiceBuilder;
 use tokio::net::TcpListener;
 
 use crate::connections::Connections;
+use crate::full_disk::Files;
+use crate::known_buckets::KnownBuckets;
 use crate::requests::{Journal, Recorded};
 use crate::single_bucket::{SingleBucket, SingleBucketHost};
 
@@ -152,7 +156,8 @@ fn path_style(root: &Path, credentials: &Credentials) -> anyhow::Result<S3Servic
     let files = s3s_fs::FileSystem::new(root)
         .map_err(|error| anyhow::anyhow!("{}", cause(error)))
         .with_context(|| format!("cannot keep objects in {}", root.display()))?;
-    let mut builder = S3ServiceBuilder::new(files);
+    let mut builder = S3ServiceBuilder::new(Files(files));
+    builder.set_access(KnownBuckets::new(root));
     builder.set_auth(SimpleAuth::from_single(
         credentials.access_key_id.as_str(),
         credentials.secret_access_key.as_str(),

@@ -5,8 +5,10 @@
     reason = "a test ends at the first surprise"
 )]
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -117,6 +119,133 @@ async fn a_bucket_can_be_created_by_the_s3_api() {
 
     assert_eq!(status, 200);
     assert!(root.path().join(BUCKET).is_dir());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_that_is_not_there_is_told_whatever_is_asked_of_it() {
+    let root = tempfile::tempdir().unwrap();
+    let storage = EmbeddedStorage::start(ANY_FREE_PORT.into(), root.path(), &credentials())
+        .await
+        .unwrap();
+    let client = Client::of(&storage);
+    let (bucket, credentials, soon) = (
+        &client.bucket,
+        Some(&client.credentials),
+        Duration::from_mins(1),
+    );
+    let list = bucket.list_objects_v2(credentials);
+    let upload = bucket.create_multipart_upload(credentials, "key");
+    let requests = [
+        (
+            Method::GET,
+            bucket.get_object(credentials, "key").sign(soon),
+        ),
+        (
+            Method::HEAD,
+            bucket.head_object(credentials, "key").sign(soon),
+        ),
+        (
+            Method::PUT,
+            bucket.put_object(credentials, "key").sign(soon),
+        ),
+        (
+            Method::DELETE,
+            bucket.delete_object(credentials, "key").sign(soon),
+        ),
+        (Method::POST, upload.sign(soon)),
+        (Method::GET, list.sign(soon)),
+        (Method::HEAD, bucket.head_bucket(credentials).sign(soon)),
+    ];
+
+    for (method, url) in requests {
+        let (status, content) = client.send(method.clone(), url.as_str(), "").await;
+
+        let content = String::from_utf8(content).unwrap();
+        assert_eq!(status, 404, "{method} {url}: {content}");
+        let says_so = content.contains("<Code>NoSuchBucket</Code>");
+        assert_eq!(says_so, method != Method::HEAD, "{method} {url}: {content}");
+    }
+    assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_right_signature_nobody_learns_which_buckets_there_are() {
+    let root = tempfile::tempdir().unwrap();
+    let storage = EmbeddedStorage::start(ANY_FREE_PORT.into(), root.path(), &credentials())
+        .await
+        .unwrap();
+    let url = format!("{}/{BUCKET}/key", storage.endpoint());
+
+    let unsigned = Client::of(&storage).send(Method::GET, &url, "").await;
+
+    assert_eq!(unsigned.0, 403);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_told_and_leaves_what_was_there() {
+    let (storage, root) = storage().await;
+    let client = Client::of(&storage);
+    client.put("key", "before").await;
+    fill_the_disk(root.path());
+    let url = client
+        .bucket
+        .put_object(Some(&client.credentials), "key")
+        .sign(Duration::from_mins(1));
+
+    for size in [10, 1_000_000] {
+        let (status, content) = client.send(Method::PUT, url.as_str(), vec![7; size]).await;
+
+        let content = String::from_utf8(content).unwrap();
+        assert_eq!(status, 507, "{content}");
+        assert!(
+            content.contains("<Code>InsufficientStorage</Code>")
+                && content.contains("<Message>The disk of the storage is full"),
+            "{content}"
+        );
+    }
+    assert_eq!(client.get("key").await, (200, b"before".to_vec()));
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_program_says_once_for_each_upload_that_its_disk_is_full() {
+    let root = tempfile::tempdir().unwrap();
+    let mut program = Command::new(env!("CARGO_BIN_EXE_image-proxy-embedded-storage"))
+        .args(["--listen", "127.0.0.1:0", "--bucket", BUCKET, "--folder"])
+        .arg(root.path())
+        .env("STORAGE_ACCESS_KEY_ID", "test")
+        .env("STORAGE_SECRET_ACCESS_KEY", "test-secret")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(program.stdout.take().unwrap()).lines();
+    let line = lines.next().unwrap().unwrap();
+    let endpoint = line.strip_prefix("Serving ").unwrap();
+    fill_the_disk(root.path());
+
+    let status = Client::new(endpoint, "test-secret")
+        .put("key", "bytes")
+        .await;
+
+    program.kill().unwrap();
+    let said = program.wait_with_output().unwrap().stderr;
+    assert_eq!(status, 507);
+    assert_eq!(
+        String::from_utf8(said).unwrap(),
+        "error: the disk of the storage is full: No space left on device (os error 28)\n"
+    );
+}
+
+/// Nothing can be written to the device that uploads go to from now on: each is a file beside the
+/// buckets first.
+#[cfg(target_os = "linux")]
+fn fill_the_disk(root: &Path) {
+    for number in 0..10 {
+        let upload = root.join(format!(".tmp.{number}.internal.part"));
+        std::os::unix::fs::symlink("/dev/full", upload).unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
