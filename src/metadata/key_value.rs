@@ -10,6 +10,8 @@ use super::Put;
 #[cfg(target_family = "wasm")]
 use crate::error::MetadataError;
 use crate::error::UnusableRecord;
+#[cfg(target_family = "wasm")]
+use crate::host_failure::first_line;
 use crate::image::{Image, ImageId, Record};
 
 /// The manifest's key-value store `default`.
@@ -123,7 +125,7 @@ fn unavailable(error: Error) -> MetadataError {
             "the manifest does not grant it: key_value_stores = [\"default\"]".into()
         }
         Error::StoreTableFull => "too many key-value stores are open".into(),
-        Error::Other(cause) => cause,
+        Error::Other(cause) => first_line(cause),
     })
 }
 

@@ -4,6 +4,7 @@ use spin_sdk::sqlite::{Connection, Error, RowResult, Value};
 
 use super::{ImageRepository, Put};
 use crate::error::{MetadataError, UnusableRecord};
+use crate::host_failure::first_line;
 use crate::image::{Image, ImageId, Record};
 
 const SELECT: &str = "SELECT storage_key, mime_type, hash, size_bytes FROM images WHERE id = ?";
@@ -123,7 +124,10 @@ fn unavailable(error: Error) -> MetadataError {
         }
         Error::InvalidConnection => "its connection is not valid".into(),
         Error::DatabaseFull => "the database is full".into(),
-        Error::Io(cause) => format!("{cause}{}", hint(&cause)),
+        Error::Io(cause) => {
+            let cause = first_line(cause);
+            format!("{cause}{}", hint(&cause))
+        }
     })
 }
 
