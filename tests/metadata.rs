@@ -1,5 +1,8 @@
 //! The record: found, not found, not usable, not readable.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use rusqlite::ToSql;
 use rusqlite::types::Null;
 use serde_json::json;
@@ -160,6 +163,29 @@ fn a_table_of_other_columns_is_a_metadata_error_and_the_log_names_the_schema() {
         assert!(cause.contains("size_bytes"), "{cause}");
         assert!(cause.ends_with(OTHER_TABLE), "{cause}");
     }
+}
+
+#[test]
+fn requests_that_meet_a_locked_database_wait_beside_each_other_and_not_in_line() {
+    let storage = Storage::start();
+    let app = App::start(&storage);
+    let image = TestImage::of_size(1000);
+    app.import(&storage, &image);
+    let locker = app.database();
+    locker.run("BEGIN EXCLUSIVE");
+
+    let start = Instant::now();
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| app.get(&image.path()).assert_metadata_error());
+        }
+    });
+    let waited = start.elapsed();
+
+    // A lock is waited for for 5 s; in line, the second answer would take 10 s.
+    assert!(waited < Duration::from_secs(8), "{waited:?}");
+    locker.run("COMMIT");
+    assert_eq!(app.get(&image.path()).bytes(), image.bytes);
 }
 
 #[test]

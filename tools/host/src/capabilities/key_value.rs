@@ -52,8 +52,11 @@ impl KeyValue {
     }
 
     /// Stores of their own, empty and in memory.
-    pub fn in_memory() -> Self {
-        Self(DatabaseFile::in_memory(prepare))
+    ///
+    /// # Errors
+    /// When there is no memory for them.
+    pub fn in_memory() -> anyhow::Result<Self> {
+        Ok(Self(DatabaseFile::in_memory(prepare)?))
     }
 
     /// Where the stores are kept, once something uses them.
@@ -181,7 +184,7 @@ mod tests {
     use super::*;
 
     fn database() -> Database {
-        Database::open(Path::new(":memory:"), prepare).unwrap()
+        Database::in_memory(prepare).unwrap()
     }
 
     #[tokio::test]

@@ -27,8 +27,11 @@ impl Sqlite {
     }
 
     /// Databases of their own, empty and in memory.
-    pub fn in_memory() -> Self {
-        Self(DatabaseFile::in_memory(prepare))
+    ///
+    /// # Errors
+    /// When there is no memory for them.
+    pub fn in_memory() -> anyhow::Result<Self> {
+        Ok(Self(DatabaseFile::in_memory(prepare)?))
     }
 
     /// Where the database is kept, once something uses it.
@@ -159,9 +162,7 @@ mod tests {
     use super::*;
 
     async fn instance() -> (Instance, Resource<Database>) {
-        let mut instance = Instance(Some(
-            Database::open(Path::new(":memory:"), prepare).unwrap(),
-        ));
+        let mut instance = Instance(Some(Database::in_memory(prepare).unwrap()));
         let connection = instance.open("default".to_owned()).await.unwrap();
         (instance, connection)
     }

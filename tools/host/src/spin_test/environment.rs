@@ -69,8 +69,8 @@ impl Environment {
             table: ResourceTable::new(),
             values: BTreeMap::new(),
             variables: variables::Instance::default(),
-            sqlite: Sqlite::in_memory().grant(&application.component)?,
-            key_value: KeyValue::in_memory().grant(&application.component)?,
+            sqlite: Sqlite::in_memory()?.grant(&application.component)?,
+            key_value: KeyValue::in_memory()?.grant(&application.component)?,
             storage: Storage::default(),
             application,
         })
