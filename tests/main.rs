@@ -29,6 +29,7 @@ mod serving;
 mod soak;
 mod specification;
 mod spin_test;
+mod standard_error;
 mod storage_failures;
 mod storage_servers;
 mod temporary_credentials;

@@ -1,15 +1,13 @@
 //! The host's own lines on standard error.
 
-use std::{
-    fmt::{self, Display, Write as _},
-    io::{self, Write as _},
-};
+use std::fmt::{self, Display, Write as _};
 
-/// Writes a line, and one line whatever is quoted in it. Unlike `eprintln!` it does not panic where
-/// nobody reads standard error any more.
+use crate::standard_error;
+
+/// Writes a line, and one line whatever is quoted in it.
 pub fn report(line: impl Display) {
     let line = one_line(&line.to_string());
-    let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
+    standard_error::write(format!("{line}\n").as_bytes());
 }
 
 /// Text from elsewhere, quoted within a message.

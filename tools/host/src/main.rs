@@ -9,6 +9,7 @@
 //! - [`engine`]: components compiled and instantiated
 //! - [`server`], [`handler`]: connections, and one request each
 //! - [`interrupts`]: the signals that end it; [`diagnostics`]: what the host itself says
+//! - [`standard_error`]: where that goes, and what components write
 
 use std::process::ExitCode;
 
@@ -26,6 +27,7 @@ mod routes;
 mod runtime_config;
 mod server;
 mod spin_test;
+mod standard_error;
 mod template;
 mod toml_file;
 mod up;
@@ -50,10 +52,16 @@ enum Command {
 
 fn main() -> ExitCode {
     let command = Cli::parse().command;
-    let runtime = match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime,
-        Err(error) => return fail(&error.into()),
-    };
+    let code = run(command).unwrap_or_else(|error| {
+        diagnostics::report(format_args!("Error: {error:#}"));
+        ExitCode::FAILURE
+    });
+    standard_error::finish();
+    code
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Runtime::new()?;
     let outcome = runtime.block_on(async {
         match command {
             Command::Up(up) => up.run().await.map(|()| ExitCode::SUCCESS),
@@ -62,13 +70,5 @@ fn main() -> ExitCode {
     });
     // A component that never yields would hold the runtime's threads for ever.
     runtime.shutdown_background();
-    match outcome {
-        Ok(code) => code,
-        Err(error) => fail(&error),
-    }
-}
-
-fn fail(error: &anyhow::Error) -> ExitCode {
-    diagnostics::report(format_args!("Error: {error:#}"));
-    ExitCode::FAILURE
+    outcome
 }

@@ -20,6 +20,8 @@ use wasmtime_wasi::{
     p2::{OutputStream, Pollable, StreamResult},
 };
 
+use crate::standard_error;
+
 /// Most bytes that a component may write in one call.
 const MAX_WRITE: usize = 64 * 1024;
 
@@ -97,14 +99,14 @@ struct Sink {
 }
 
 impl Sink {
-    /// Writes at once, since a component may end right after its last line. A full disk or a
-    /// closed terminal must not fail a request.
+    /// Writes at once, since a component may end right after its last line. A full disk must not
+    /// fail a request.
     fn write_all(&self, bytes: &[u8]) {
         if let Some(mut file) = self.file.as_deref() {
             let _ = file.write_all(bytes);
         }
         if self.shown {
-            let _ = io::stderr().write_all(bytes);
+            standard_error::write(bytes);
         }
     }
 }
