@@ -81,6 +81,13 @@ fn a_database_that_does_not_exist_is_refused() {
 }
 
 #[test]
+fn sql_for_a_database_that_does_not_exist_is_refused() {
+    let launch = launch().arguments(&["--sqlite", "@migrations/0001_images.sql:other"]);
+
+    assert_refused(launch, "other", &["--sqlite", "`default`"]);
+}
+
+#[test]
 fn a_key_value_store_that_does_not_exist_is_refused() {
     let launch = launch().manifest(|text| {
         text.replace(
@@ -319,8 +326,31 @@ fn connections_to_storage_are_used_again() {
 }
 
 #[test]
+fn a_header_field_that_is_not_utf_8_is_a_500_before_the_component_is_asked() {
+    let app = launch().start();
+
+    for (value, status) in [
+        (&b"\xff"[..], "HTTP/1.1 500"),
+        ("ä".as_bytes(), "HTTP/1.1 404"),
+    ] {
+        let mut stream = TcpStream::connect(app.address()).unwrap();
+        let head = b"GET / HTTP/1.1\r\nHost: a\r\nX-Name: ";
+        stream
+            .write_all(&[head, value, b"\r\n\r\n"].concat())
+            .unwrap();
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).unwrap();
+        assert_eq!(String::from_utf8_lossy(&answer), status);
+    }
+
+    assert_eq!(app.log(1).len(), 1);
+}
+
+#[test]
 fn a_request_names_one_valid_host() {
-    if is_spin_without("it takes any Host") {
+    if is_spin_without(
+        "it takes several, and ends the connection without an answer where one is invalid",
+    ) {
         return;
     }
     let app = launch().start();

@@ -6,7 +6,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{
-    Request, Response, StatusCode, Version,
+    HeaderMap, HeaderName, Request, Response, StatusCode, Version,
     header::{CONNECTION, CONTENT_TYPE, HOST, HeaderValue},
     uri::Authority,
 };
@@ -134,6 +134,13 @@ impl Application {
         let Some(component) = self.components.get(&found.route.component) else {
             return plain(StatusCode::NOT_FOUND, "");
         };
+        if let Some(name) = without_text(request.headers()) {
+            let what = &found.route.component;
+            report(format_args!(
+                "Component `{what}`: not asked, since the request's header field `{name}` is not UTF-8"
+            ));
+            return plain(StatusCode::INTERNAL_SERVER_ERROR, "");
+        }
         // It is about this connection, not about what the component forwards.
         request.headers_mut().remove(CONNECTION);
         found.tell(request.headers_mut(), &uri, client);
@@ -166,6 +173,13 @@ fn has_valid_host<B>(request: &Request<B>) -> bool {
         (Some(host), None) => Authority::try_from(host.as_bytes()).is_ok(),
         (Some(_), Some(_)) => false,
     }
+}
+
+/// The header field with a value that Spin shows to no component.
+fn without_text(headers: &HeaderMap) -> Option<&HeaderName> {
+    let is_not_utf_8 = |value: &HeaderValue| std::str::from_utf8(value.as_bytes()).is_err();
+    let mut fields = headers.iter();
+    fields.find_map(|(name, value)| is_not_utf_8(value).then_some(name))
 }
 
 fn plain(status: StatusCode, body: impl Into<Bytes>) -> Response<WasiBody> {

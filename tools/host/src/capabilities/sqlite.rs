@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, bail};
 use rusqlite::{
-    Connection,
+    Batch, Connection,
+    fallible_iterator::FallibleIterator as _,
     hooks::{AuthAction, AuthContext, Authorization},
     params_from_iter,
     types::{Value as SqlValue, ValueRef},
@@ -14,7 +15,7 @@ use wasmtime::component::Resource;
 pub use super::bindings::fermyon::spin::sqlite::HostConnection;
 pub use super::bindings::fermyon::spin::sqlite::add_to_linker;
 use super::bindings::fermyon::spin::sqlite::{Error, Host, QueryResult, RowResult, Value};
-use super::database_file::{Database, DatabaseFile, handle};
+use super::database_file::{DEFAULT, Database, DatabaseFile, handle};
 use crate::manifest::Component;
 
 /// The application's databases: one file, labelled `default`.
@@ -48,23 +49,53 @@ impl Sqlite {
         Ok(Instance(granted.context("sqlite_databases")?))
     }
 
-    /// Runs a `--sqlite` argument: SQL, or `@FILE` with SQL.
+    /// Runs a `--sqlite` argument: one statement, or `@FILE` with any number of them.
     ///
     /// # Errors
     /// When the database cannot be opened, the file not be read, or the SQL not be run.
     pub fn run(&mut self, argument: &str) -> anyhow::Result<()> {
-        let sql = match argument.strip_prefix('@') {
-            Some(file) => {
-                let file = file.strip_suffix(":default").unwrap_or(file).trim();
-                std::fs::read_to_string(file).with_context(|| format!("--sqlite {argument}"))?
-            }
-            None => argument.to_owned(),
-        };
+        let in_argument = || format!("--sqlite {argument}");
         let database = self.0.open()?;
-        database
-            .with(|connection| connection.execute_batch(&sql))
-            .map_err(|error| anyhow!("--sqlite {argument}: {error}"))
+        let holds_several = |connection: &Connection| Ok(are_several(connection, argument));
+        let outcome = match argument.strip_prefix('@') {
+            Some(file) => {
+                let file = file_of(file).with_context(in_argument)?;
+                let statements = std::fs::read_to_string(file).with_context(in_argument)?;
+                database.with(|connection| connection.execute_batch(&statements))
+            }
+            // Spin would run the first of them, and say nothing.
+            None if database.with(holds_several) == Ok(true) => {
+                bail!(
+                    "{}: must be one statement; a file, `--sqlite @FILE`, may hold several",
+                    in_argument()
+                )
+            }
+            None => database.with(|connection| query(connection, argument, &[]).map(drop)),
+        };
+        outcome.map_err(|error| anyhow!(error).context(in_argument()))
     }
+}
+
+fn are_several(connection: &Connection, sql: &str) -> bool {
+    let mut statements = Batch::new(connection, sql);
+    // The second may need what the first has not made yet.
+    statements.next().is_ok() && !matches!(statements.next(), Ok(None))
+}
+
+/// The file of `FILE` or `FILE:LABEL`, which Spin parts at the first colon.
+///
+/// # Errors
+/// When there is no database with that label, or one of the two is empty.
+fn file_of(argument: &str) -> anyhow::Result<&str> {
+    let (file, label) = argument.split_once(':').unwrap_or((argument, DEFAULT));
+    let (file, label) = (file.trim(), label.trim());
+    if file.is_empty() || label.is_empty() {
+        bail!("must be @FILE or @FILE:{DEFAULT}");
+    }
+    if label != DEFAULT {
+        bail!("there is no `{label}`: this host has only `{DEFAULT}`");
+    }
+    Ok(file)
 }
 
 /// Forbids attaching files: else a component could open any file of this machine.
@@ -210,6 +241,45 @@ mod tests {
             Instance(None).open("default".to_owned()).await,
             Err(Error::AccessDenied)
         ));
+    }
+
+    #[test]
+    fn the_file_of_an_argument_comes_before_a_colon_and_after_it_the_only_label() {
+        for (argument, expected) in [
+            ("a.sql", Ok("a.sql")),
+            (" a b.sql : default ", Ok("a b.sql")),
+            ("", Err("must be @FILE or @FILE:default")),
+            ("a.sql:", Err("must be @FILE or @FILE:default")),
+            (":default", Err("must be @FILE or @FILE:default")),
+            (
+                "a.sql:other",
+                Err("there is no `other`: this host has only `default`"),
+            ),
+        ] {
+            let file = file_of(argument).map_err(|error| error.to_string());
+            assert_eq!(file, expected.map_err(str::to_owned), "{argument:?}");
+        }
+    }
+
+    #[test]
+    fn several_statements_of_an_argument_are_refused_and_none_is_run() {
+        for (argument, is_refused) in [
+            ("CREATE TABLE a (b)", false),
+            ("CREATE TABLE a (b); -- more", false),
+            ("CREATE TABLE a (b); CREATE TABLE c (d)", true),
+            ("CREATE TABLE a (b); INSERT INTO a VALUES (1)", true),
+        ] {
+            let mut sqlite = Sqlite::in_memory().unwrap();
+
+            let outcome = sqlite.run(argument).map_err(|error| error.to_string());
+
+            let refusal = outcome
+                .as_ref()
+                .is_err_and(|error| error.contains("must be one statement"));
+            assert_eq!(refusal, is_refused, "{argument}: {outcome:?}");
+            let is_there = sqlite.run("SELECT * FROM a").is_ok();
+            assert_eq!(is_there, !is_refused, "{argument}");
+        }
     }
 
     #[tokio::test]
