@@ -193,6 +193,35 @@ fn a_variable_of_the_command_line_comes_before_all_others_as_text_or_from_a_file
 }
 
 #[test]
+fn a_value_that_no_variable_takes_is_a_warning_that_names_it_wherever_it_is_given() {
+    if is_spin_without("it ignores them and says nothing") {
+        return;
+    }
+    let launch = launch()
+        .without_variable("s3_bucket")
+        .variable("s3_bukcet", "hunter2")
+        .environment("SPIN_VARIABLE_S3_BUKCET", "hunter2")
+        .arguments(&["--variable", "s3_buckets=hunter2"]);
+
+    let (status, errors) = launch.fail();
+
+    let lines: Vec<_> = errors.lines().collect();
+    let [argument, file, environment, error] = lines[..] else {
+        panic!("{errors}");
+    };
+    for (line, words) in [
+        (argument, ["Warning: --variable: ", "`s3_buckets`"]),
+        (file, ["runtime-config.toml: ", "`s3_bukcet`"]),
+        (environment, ["environment: ", "`SPIN_VARIABLE_S3_BUKCET`"]),
+        (error, ["Error: ", "SPIN_VARIABLE_S3_BUCKET"]),
+    ] {
+        assert!(words.iter().all(|word| line.contains(word)), "{line}");
+    }
+    assert!(!errors.contains("hunter2"), "{errors}");
+    assert_eq!(status.code(), Some(1));
+}
+
+#[test]
 fn of_several_providers_the_first_that_has_a_value_gives_it() {
     let storage = Storage::start();
     let providers = r#"

@@ -4,7 +4,7 @@
 //! - [`up`]: the story, from the command line to a running application
 //! - [`spin_test`]: tests that run beside the component, in the place of clients and storage
 //! - [`manifest`], [`runtime_config`]: the two files, on [`toml_file`]; [`client_tls`]: a part of the second
-//! - [`variables`], [`template`], [`allowed_hosts`], [`routes`]: the rules in them
+//! - [`variables`], [`undeclared`], [`template`], [`allowed_hosts`], [`routes`]: the rules in them
 //! - [`capabilities`]: what components may use, one file each
 //! - [`engine`]: components compiled and instantiated
 //! - [`server`], [`handler`]: connections, and one request each
@@ -30,6 +30,7 @@ mod spin_test;
 mod standard_error;
 mod template;
 mod toml_file;
+mod undeclared;
 mod up;
 mod variables;
 

@@ -28,7 +28,7 @@ use crate::{
     routes::Routes,
     runtime_config::{RuntimeConfig, VariablesProvider},
     server::{self, Application},
-    variables,
+    undeclared, variables,
 };
 
 /// Runs the application that a manifest describes. Every option means what it means to `spin up`.
@@ -97,6 +97,13 @@ impl Up {
             Routes::new(&manifest.trigger.http, &manifest.components).with_context(in_manifest)?;
         let (runtime_config, outbound_http) = self.runtime_config()?;
         let providers = self.providers(runtime_config)?;
+        for warning in undeclared::warnings(&manifest.variables, &providers, &environment()) {
+            report(warning);
+        }
+        let providers: Vec<_> = providers
+            .into_iter()
+            .map(|(_, provider)| provider)
+            .collect();
         let variables = variables::resolve(&manifest.variables, &providers, |name| {
             std::env::var(name).ok()
         });
@@ -115,6 +122,7 @@ impl Up {
         Ok(())
     }
 
+    /// `--runtime-config-file`, and what its `[[client_tls]]` make of the network.
     fn runtime_config(&self) -> anyhow::Result<(RuntimeConfig, OutboundHttp)> {
         let path = self.runtime_config_file.as_deref();
         let config = path.map_or_else(|| Ok(RuntimeConfig::default()), RuntimeConfig::read)?;
@@ -125,14 +133,23 @@ impl Up {
         Ok((config, OutboundHttp::new(tls)))
     }
 
-    /// Where variables get their values, first come first served, in Spin's order.
-    fn providers(&self, runtime_config: RuntimeConfig) -> anyhow::Result<Vec<VariablesProvider>> {
+    /// Where variables get their values, first come first served, in Spin's order; each with the
+    /// place that it was given at.
+    fn providers(
+        &self,
+        runtime_config: RuntimeConfig,
+    ) -> anyhow::Result<Vec<(String, VariablesProvider)>> {
         let from_command_line = self.variables.iter().map(variables::Source::read);
-        let mut providers = vec![VariablesProvider::Static {
-            values: from_command_line.collect::<Result<_, _>>()?,
-        }];
-        providers.extend(runtime_config.variables_providers);
-        providers.push(VariablesProvider::Env { prefix: None });
+        let values = from_command_line.collect::<Result<_, _>>()?;
+        let mut providers = vec![(
+            "--variable".to_owned(),
+            VariablesProvider::Static { values },
+        )];
+        let file = self.runtime_config_file.as_deref().unwrap_or(Path::new(""));
+        let in_file = |provider| (file.display().to_string(), provider);
+        providers.extend(runtime_config.variables_providers.into_iter().map(in_file));
+        let built_in = VariablesProvider::Env { prefix: None };
+        providers.push(("environment".to_owned(), built_in));
         Ok(providers)
     }
 
@@ -206,6 +223,13 @@ impl Up {
         }
         Ok((sqlite, key_value))
     }
+}
+
+/// The names of all environment variables.
+fn environment() -> Vec<String> {
+    std::env::vars_os()
+        .filter_map(|(name, _)| name.into_string().ok())
+        .collect()
 }
 
 /// Says where things are kept, in Spin's words.

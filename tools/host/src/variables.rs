@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// What the environment variables of the built-in provider begin with.
-const DEFAULT_PREFIX: &str = "SPIN_VARIABLE";
+pub const DEFAULT_PREFIX: &str = "SPIN_VARIABLE";
 
 /// Why the variables have no values.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -73,7 +73,8 @@ pub fn resolve(
     }
 }
 
-fn environment_name(prefix: Option<&str>, name: &str) -> String {
+/// The environment variable that gives a variable its value.
+pub fn environment_name(prefix: Option<&str>, name: &str) -> String {
     format!(
         "{}_{}",
         prefix.unwrap_or(DEFAULT_PREFIX),
