@@ -37,8 +37,8 @@ mod bindings {
         with: {
             "fermyon:spin/sqlite@2.0.0": crate::capabilities::bindings::fermyon::spin::sqlite,
             "fermyon:spin-test/http-helper.response-receiver": super::application::ResponseReceiver,
-            "fermyon:spin-test-virt/key-value.store": crate::capabilities::database_file::Database,
-            "fermyon:spin-test-virt/sqlite.connection": crate::capabilities::database_file::Database,
+            "fermyon:spin-test-virt/key-value.store": crate::capabilities::database::Database,
+            "fermyon:spin-test-virt/sqlite.connection": crate::capabilities::database::Database,
             "wasi:http/types@0.2.0.incoming-body": wasmtime_wasi_http::p2::bindings::http::types::IncomingBody,
             "wasi:http/types@0.2.0.incoming-request": wasmtime_wasi_http::p2::bindings::http::types::IncomingRequest,
             "wasi:http/types@0.2.0.incoming-response": wasmtime_wasi_http::p2::bindings::http::types::IncomingResponse,

@@ -9,7 +9,8 @@ use wasmtime::component::Resource;
 pub use super::bindings::fermyon::spin::key_value::HostStore;
 pub use super::bindings::fermyon::spin::key_value::add_to_linker;
 use super::bindings::fermyon::spin::key_value::{Error, Host};
-use super::database_file::{DEFAULT, Database, DatabaseFile, handle};
+use super::database::Database;
+use super::database_file::{DEFAULT, DatabaseFile, handle};
 use crate::manifest::Component;
 
 /// Spin's own schema, so that both hosts can use the same file.

@@ -2,6 +2,7 @@
 //! application, made at the start; `grant`, which gives one component its share as the manifest
 //! says; and `Instance`, which is that share within one instance and implements the interface.
 
+pub mod database;
 pub mod database_file;
 pub mod key_value;
 pub mod outbound_http;
@@ -16,8 +17,8 @@ pub mod bindings {
         world: "spin-imports",
         imports: { default: async },
         with: {
-            "fermyon:spin/key-value@2.0.0.store": super::database_file::Database,
-            "fermyon:spin/sqlite@2.0.0.connection": super::database_file::Database,
+            "fermyon:spin/key-value@2.0.0.store": super::database::Database,
+            "fermyon:spin/sqlite@2.0.0.connection": super::database::Database,
         },
     });
 }

@@ -15,7 +15,8 @@ use wasmtime::component::Resource;
 pub use super::bindings::fermyon::spin::sqlite::HostConnection;
 pub use super::bindings::fermyon::spin::sqlite::add_to_linker;
 use super::bindings::fermyon::spin::sqlite::{Error, Host, QueryResult, RowResult, Value};
-use super::database_file::{DEFAULT, Database, DatabaseFile, handle};
+use super::database::Database;
+use super::database_file::{DEFAULT, DatabaseFile, handle};
 use crate::manifest::Component;
 
 /// The application's databases: one file, labelled `default`.

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     allowed_hosts::AllowedHosts,
     capabilities::{
-        database_file::Database,
+        database::Database,
         key_value::{self, KeyValue},
         sqlite::{self, Sqlite},
         variables::{self, Variables},
