@@ -1,14 +1,17 @@
 //! The wasm entry: a host request comes in, its reply is piped out.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
+use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method};
 use spin_sdk::variables;
+use wasi::clocks::monotonic_clock;
 use wasi::exports::http::incoming_handler::Guest;
 use wasi::http::types::{IncomingBody, IncomingRequest, Method as WasiMethod, ResponseOutparam};
+use wasi::io::poll::{Pollable, poll};
 use wasi::io::streams::InputStream;
 
-use crate::config::{Config, MetadataStore};
+use crate::config::{Config, Logged, MetadataStore};
 use crate::cors::AllowedOrigins;
 use crate::host_failure;
 use crate::metadata::ImageRepository;
@@ -17,11 +20,14 @@ use crate::metadata::sqlite::SqliteRepository;
 use crate::pipe::send;
 use crate::records::RecordsRoute;
 use crate::reply::Reply;
-use crate::request_log::{RequestLog, trace_id};
+use crate::request_log::RequestLog;
 use crate::route;
 use crate::serve::{Request, conclude, fail, serve};
 use crate::storage::s3::S3Storage;
 use crate::storage::wasi_http::{ResponseBody, WasiHttp};
+
+/// Where the settings cannot be used; what is answered then is a line of text.
+const CLIENT_TIMEOUT: Duration = Duration::from_mins(1);
 
 struct ImageProxy;
 
@@ -29,18 +35,23 @@ wasi::http::proxy::export!(ImageProxy);
 
 impl Guest for ImageProxy {
     fn handle(incoming: IncomingRequest, out: ResponseOutparam) {
-        let mut log = RequestLog::start();
         let request = read_head(&incoming);
-        log.trace_id = trace_id(&request.headers);
-        let reply = match Config::read(variable) {
-            Ok(config) => answer(&request, &incoming, &config, &mut log),
+        let mut log =
+            RequestLog::start(&request.method, &request.path_with_query, &request.headers);
+        match Config::read(variable) {
+            Ok(config) => {
+                let reply = answer(&request, &incoming, &config, &mut log);
+                send(reply, config.client_timeout, out, &mut log);
+            }
             Err(error) => {
                 let cors = Config::read_cors(variable).unwrap_or(AllowedOrigins::None);
-                fail(&error.into(), &request, &cors, &mut log)
+                let reply = fail(&error.into(), &request, &cors, &mut log);
+                send(reply, CLIENT_TIMEOUT, out, &mut log);
             }
-        };
-        send(reply, out, &mut log);
-        write_line(&log);
+        }
+        if log.is_logged(Config::read_logged(variable).unwrap_or(Logged::All)) {
+            write_line(&log);
+        }
     }
 }
 
@@ -71,7 +82,7 @@ fn answer(
             max_image_bytes: config.max_image_bytes,
             images,
         };
-        let outcome = match RequestBody::of(incoming) {
+        let outcome = match RequestBody::of(incoming, config.client_timeout) {
             Some(mut body) => records.answer(encoded_id, request, &mut body, log),
             None => records.answer(encoded_id, request, &mut std::io::empty(), log),
         };
@@ -109,27 +120,35 @@ fn read_head(request: &IncomingRequest) -> Request {
     }
 }
 
-/// The content of a request.
+/// The content of a request, all of which has to come before a deadline: a client that sends a byte now
+/// and then would hold the instance for as long as it likes.
 ///
 /// The fields are children of one another in the host's tables, and are dropped in this order.
 struct RequestBody {
     stream: InputStream,
     _body: IncomingBody,
+    deadline: Pollable,
 }
 
 impl RequestBody {
     /// `None` where the host has given it away already.
-    fn of(request: &IncomingRequest) -> Option<Self> {
+    fn of(request: &IncomingRequest, limit: Duration) -> Option<Self> {
+        let nanoseconds = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
         let body = request.consume().ok()?;
         Some(Self {
             stream: body.stream().ok()?,
             _body: body,
+            deadline: monotonic_clock::subscribe_duration(nanoseconds),
         })
     }
 }
 
 impl Read for RequestBody {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        poll(&[&self.stream.subscribe(), &self.deadline]);
+        if self.deadline.ready() {
+            return Err(ErrorKind::TimedOut.into());
+        }
         Read::read(&mut self.stream, buffer)
     }
 }

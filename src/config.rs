@@ -21,6 +21,8 @@ pub struct Config {
     pub max_image_bytes: u64,
     /// Which pages of other origins may read answers.
     pub cors: AllowedOrigins,
+    /// Longest time that a client may take no byte of its answer, or need for its content.
+    pub client_timeout: Duration,
 }
 
 /// How to reach the storage service.
@@ -86,6 +88,19 @@ pub struct Timeouts {
     pub first_byte: Duration,
     /// Between two pieces of the answer's body.
     pub between_bytes: Duration,
+    /// Of all attempts together, until the answer to the client begins.
+    pub total: Duration,
+}
+
+/// Of which requests a line is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Logged {
+    /// Of each.
+    All,
+    /// Of those with a cause: they failed, or their answer was aborted.
+    Failures,
+    /// Of none.
+    None,
 }
 
 /// What a client must show to read and write records.
@@ -136,6 +151,7 @@ impl Config {
                     connect: settings.milliseconds("s3_connect_timeout_ms")?,
                     first_byte: settings.milliseconds("s3_first_byte_timeout_ms")?,
                     between_bytes: settings.milliseconds("s3_between_bytes_timeout_ms")?,
+                    total: settings.milliseconds("s3_total_timeout_ms")?,
                 },
                 max_attempts: settings.parse(
                     "s3_max_attempts",
@@ -158,6 +174,22 @@ impl Config {
             )?,
             max_image_bytes: settings.number::<NonZeroU64>("max_image_bytes")?.get(),
             cors: settings.allowed_origins()?,
+            client_timeout: settings.milliseconds("client_timeout_ms")?,
+        })
+    }
+
+    /// Reads `log` alone, which counts whatever becomes of the request.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when it cannot be read or used.
+    pub fn read_logged(
+        variable: impl Fn(&str) -> Result<String, String>,
+    ) -> Result<Logged, ConfigError> {
+        Settings(variable).parse("log", "'all', 'failures' or 'none'", |text| match text {
+            "all" => Some(Logged::All),
+            "failures" => Some(Logged::Failures),
+            "none" => Some(Logged::None),
+            _ => None,
         })
     }
 
@@ -314,7 +346,7 @@ impl Config {
 
 #[cfg(test)]
 fn example_variable(replaced: &[(&str, &str)]) -> impl Fn(&str) -> Result<String, String> {
-    const COMPLETE: [(&str, &str); 14] = [
+    const COMPLETE: [(&str, &str); 16] = [
         ("s3_endpoint", "http://127.0.0.1:9000"),
         ("s3_region", "us-east-1"),
         ("s3_bucket", "images"),
@@ -325,6 +357,8 @@ fn example_variable(replaced: &[(&str, &str)]) -> impl Fn(&str) -> Result<String
         ("s3_connect_timeout_ms", "2000"),
         ("s3_first_byte_timeout_ms", "10000"),
         ("s3_between_bytes_timeout_ms", "30000"),
+        ("s3_total_timeout_ms", "30000"),
+        ("client_timeout_ms", "60000"),
         ("s3_max_attempts", "3"),
         ("metadata_store", "sqlite"),
         ("max_image_bytes", "52428800"),
@@ -359,6 +393,8 @@ mod tests {
             Some("token")
         );
         assert_eq!(config.storage.timeouts.connect, Duration::from_secs(2));
+        assert_eq!(config.storage.timeouts.total, Duration::from_secs(30));
+        assert_eq!(config.client_timeout, Duration::from_mins(1));
         assert_eq!(config.storage.max_attempts.get(), 3);
         assert_eq!(config.max_image_bytes, 52_428_800);
     }
@@ -395,6 +431,8 @@ mod tests {
             ("s3_connect_timeout_ms", "0"),
             ("s3_first_byte_timeout_ms", "1s"),
             ("s3_between_bytes_timeout_ms", "-1"),
+            ("s3_total_timeout_ms", "30s"),
+            ("client_timeout_ms", "0"),
             ("s3_max_attempts", "0"),
             ("s3_max_attempts", "11"),
             ("metadata_store", "postgres"),
@@ -469,6 +507,23 @@ mod tests {
             let error = read(broken).unwrap_err().to_string();
             assert!(error.contains("records_token"), "{error}");
             assert!(!error.contains(broken), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_logged_is_one_of_three_words() {
+        let read = |value: &'static str| Config::read_logged(|_| Ok(value.to_owned()));
+
+        for (value, logged) in [
+            ("all", Logged::All),
+            (" failures\n", Logged::Failures),
+            ("none", Logged::None),
+        ] {
+            assert_eq!(read(value), Ok(logged));
+        }
+        for value in ["", "All", "errors"] {
+            let error = read(value).unwrap_err().to_string();
+            assert!(error.contains("the variable log must be"), "{error}");
         }
     }
 

@@ -17,7 +17,7 @@ const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
 
 /// What a page may read beyond the fields that are always readable.
 const EXPOSED: HeaderValue =
-    HeaderValue::from_static("ETag, Content-Length, Content-Range, Accept-Ranges");
+    HeaderValue::from_static("ETag, Content-Length, Content-Range, Accept-Ranges, X-Request-Id");
 
 /// What a page may ask with.
 const ALLOWED_METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
@@ -148,7 +148,7 @@ mod tests {
                     ("access-control-allow-origin", "*"),
                     (
                         "access-control-expose-headers",
-                        "ETag, Content-Length, Content-Range, Accept-Ranges"
+                        "ETag, Content-Length, Content-Range, Accept-Ranges, X-Request-Id"
                     ),
                     ("cross-origin-resource-policy", "cross-origin"),
                 ]
@@ -166,7 +166,7 @@ mod tests {
                 ("access-control-allow-origin", PAGE),
                 (
                     "access-control-expose-headers",
-                    "ETag, Content-Length, Content-Range, Accept-Ranges"
+                    "ETag, Content-Length, Content-Range, Accept-Ranges, X-Request-Id"
                 ),
                 ("cross-origin-resource-policy", "cross-origin"),
                 ("vary", "Origin"),

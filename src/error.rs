@@ -310,6 +310,12 @@ pub enum TransportError {
     /// The first byte did not come within `s3_between_bytes_timeout_ms` after the head.
     #[error("an answer without its first byte within s3_between_bytes_timeout_ms: storage is slow")]
     ContentTimeout,
+    /// All attempts together took `s3_total_timeout_ms`.
+    #[error("s3_total_timeout_ms is over, and there is no answer")]
+    TotalTimeout,
+    /// What is left of it is less than the next attempt has to wait for.
+    #[error("s3_total_timeout_ms leaves no time for another attempt after {0}")]
+    NoTimeLeft(String),
     /// The host will not send this request.
     #[error(
         "the host refuses to contact storage ({0}): check allowed_outbound_hosts in spin.toml, and \

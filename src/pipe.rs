@@ -1,7 +1,12 @@
 //! A reply to the host: its head, and its body moved from stream to stream.
 
+use std::cell::OnceCell;
+use std::time::Duration;
+
 use http::{HeaderMap, StatusCode};
+use wasi::clocks::monotonic_clock;
 use wasi::http::types::{ErrorCode, Fields, OutgoingBody, OutgoingResponse, ResponseOutparam};
+use wasi::io::poll::{Pollable, poll};
 use wasi::io::streams::{InputStream, OutputStream, StreamError};
 
 use crate::error::StorageError;
@@ -23,8 +28,14 @@ const MAX_WRITE_BYTES: usize = 4096;
 /// piece of several packets is acknowledged at once, and a body that is one piece never waits.
 const LAST_PIECE_BYTES: u64 = 64 * 1024;
 
-/// Sends a reply to its end and notes what was sent.
-pub fn send(reply: Reply<ResponseBody>, out: ResponseOutparam, log: &mut RequestLog) {
+/// Sends a reply to its end, and notes what was sent. A client that takes none of its body for
+/// `client_timeout` is given up.
+pub fn send(
+    reply: Reply<ResponseBody>,
+    client_timeout: Duration,
+    out: ResponseOutparam,
+    log: &mut RequestLog,
+) {
     log.status = reply.status.as_u16();
     let Some(head) = response_head(reply.status, &reply.headers) else {
         return refused(out, log);
@@ -36,7 +47,7 @@ pub fn send(reply: Reply<ResponseBody>, out: ResponseOutparam, log: &mut Request
             None => refused(out, log),
         },
         Content::Stream { body, length } => match Response::open(head) {
-            Some(response) => response.send_stream(&body, length, out, log),
+            Some(response) => response.send_stream(&body, length, client_timeout, out, log),
             None => refused(out, log),
         },
     }
@@ -96,36 +107,55 @@ impl Response {
         self,
         source: &ResponseBody,
         length: u64,
+        client_timeout: Duration,
         out: ResponseOutparam,
         log: &mut RequestLog,
     ) {
-        let mut transfer = Transfer {
-            source: &source.stream,
-            writer: &self.writer,
-            length,
-            sent: 0,
-        };
+        let mut transfer = Transfer::new(&source.stream, &self.writer, client_timeout, length);
         let begun = transfer.begin();
         ResponseOutparam::set(out, Ok(self.head));
         let ended = begun.and_then(|()| transfer.finish());
         log.bytes = transfer.sent;
+        drop(transfer);
         match ended {
             Ok(()) => {
                 drop(self.writer);
                 if let Err(code) = OutgoingBody::finish(self.body, None) {
                     let code = host_failure::http(&code);
-                    log.cause = Some(format!("the host does not accept the body's end: {code}"));
+                    log.aborted(format!("the host does not accept the body's end: {code}"));
                 }
             }
-            // The writer tells whose end of the stream is gone.
-            Err(_) if self.writer.check_write().is_err() => {
-                log.cause = Some("the client went away".into());
+            Err(Break::ClientTookNothing) => {
+                let limit = client_timeout.as_secs_f64();
+                log.client_failed(format!("the client took nothing for {limit} s"));
             }
-            Err(cause) => {
-                let error = transfer.interrupted(&cause);
-                log.cause = Some(format!("response aborted: {error}"));
+            // The writer tells whose end of the stream is gone.
+            Err(Break::Stream(_)) if self.writer.check_write().is_err() => {
+                log.client_failed("the client went away".into());
+            }
+            Err(Break::Stream(cause)) => {
+                let error = StorageError::Interrupted {
+                    received: log.bytes,
+                    expected: length,
+                    cause: host_failure::stream(&cause),
+                };
+                log.aborted(format!("response aborted: {error}"));
             }
         }
+    }
+}
+
+/// Why a transfer ends before its end.
+enum Break {
+    /// One of the two streams has.
+    Stream(StreamError),
+    /// There was no room for another byte for too long.
+    ClientTookNothing,
+}
+
+impl From<StreamError> for Break {
+    fn from(error: StreamError) -> Self {
+        Self::Stream(error)
     }
 }
 
@@ -133,14 +163,35 @@ impl Response {
 struct Transfer<'a> {
     source: &'a InputStream,
     writer: &'a OutputStream,
+    /// What can be waited for. Children of the streams in the host's tables, and dropped before them.
+    source_is_ready: OnceCell<Pollable>,
+    writer_is_ready: OnceCell<Pollable>,
+    client_timeout: Duration,
     length: u64,
     sent: u64,
 }
 
-impl Transfer<'_> {
+impl<'a> Transfer<'a> {
+    fn new(
+        source: &'a InputStream,
+        writer: &'a OutputStream,
+        client_timeout: Duration,
+        length: u64,
+    ) -> Self {
+        Self {
+            source,
+            writer,
+            source_is_ready: OnceCell::new(),
+            writer_is_ready: OnceCell::new(),
+            client_timeout,
+            length,
+            sent: 0,
+        }
+    }
+
     /// Moves what can go before the head: some bytes in any case, and the rest if that is one piece
     /// for which the host has room. Hosts take no more until the head has gone.
-    fn begin(&mut self) -> Result<(), StreamError> {
+    fn begin(&mut self) -> Result<(), Break> {
         while self.sent == 0 && self.missing() > 0 {
             self.splice()?;
         }
@@ -151,7 +202,7 @@ impl Transfer<'_> {
     }
 
     /// Moves all that is missing.
-    fn finish(&mut self) -> Result<(), StreamError> {
+    fn finish(&mut self) -> Result<(), Break> {
         while self.missing() > LAST_PIECE_BYTES {
             self.splice()?;
         }
@@ -164,32 +215,65 @@ impl Transfer<'_> {
 
     /// Lets the host move bytes without a copy through the component's memory, and none of the last
     /// piece if there is more than that.
-    fn splice(&mut self) -> Result<(), StreamError> {
+    ///
+    /// Not by `blocking_splice`, which waits for the client for as long as that likes.
+    fn splice(&mut self) -> Result<(), Break> {
         let before_last_piece = match self.missing() {
             missing if missing > LAST_PIECE_BYTES => missing - LAST_PIECE_BYTES,
             missing => missing,
         };
         let most = before_last_piece.min(SPLICE_BYTES);
-        self.sent += self.writer.blocking_splice(self.source, most)?;
-        Ok(())
+        loop {
+            match self.writer.splice(self.source, most)? {
+                0 if self.writer.check_write()? == 0 => drop(self.wait_for_room()?),
+                0 => self
+                    .source_is_ready
+                    .get_or_init(|| self.source.subscribe())
+                    .block(),
+                moved => {
+                    self.sent += moved;
+                    return Ok(());
+                }
+            }
+        }
     }
 
     /// Sends what is missing at once, or as much of it as comes before the stream breaks.
-    fn send_last_piece(&mut self) -> Result<(), StreamError> {
+    fn send_last_piece(&mut self) -> Result<(), Break> {
         let (piece, read) = self.read_last_piece();
         let mut rest = &piece[..];
         while !rest.is_empty() {
-            let room = usize::try_from(self.writer.check_write()?).unwrap_or(usize::MAX);
-            if room == 0 {
-                self.writer.subscribe().block();
-                continue;
-            }
+            let room = usize::try_from(self.wait_for_room()?).unwrap_or(usize::MAX);
             let (now, later) = rest.split_at(room.min(rest.len()));
             self.writer.write(now)?;
             self.sent += now.len() as u64;
             rest = later;
         }
-        read
+        Ok(read?)
+    }
+
+    /// How many bytes the client's side takes, which is more than none.
+    fn wait_for_room(&self) -> Result<u64, Break> {
+        // Made where there is something to wait for.
+        let deadline = OnceCell::<Pollable>::new();
+        loop {
+            match self.writer.check_write()? {
+                0 if deadline.get().is_some_and(Pollable::ready) => {
+                    return Err(Break::ClientTookNothing);
+                }
+                0 => {}
+                room => return Ok(room),
+            }
+            poll(&[
+                self.writer_is_ready.get_or_init(|| self.writer.subscribe()),
+                deadline.get_or_init(|| monotonic_clock::subscribe_duration(self.patience())),
+            ]);
+        }
+    }
+
+    /// In nanoseconds.
+    fn patience(&self) -> u64 {
+        u64::try_from(self.client_timeout.as_nanos()).unwrap_or(u64::MAX)
     }
 
     fn read_last_piece(&self) -> (Vec<u8>, Result<(), StreamError>) {
@@ -205,13 +289,5 @@ impl Transfer<'_> {
             }
         }
         (piece, Ok(()))
-    }
-
-    fn interrupted(&self, cause: &StreamError) -> StorageError {
-        StorageError::Interrupted {
-            received: self.sent,
-            expected: self.length,
-            cause: host_failure::stream(cause),
-        }
     }
 }

@@ -251,7 +251,7 @@ mod tests {
             id,
             request,
             &mut content.as_bytes(),
-            &mut RequestLog::start(),
+            &mut RequestLog::example(),
         )
     }
 
@@ -372,7 +372,7 @@ mod tests {
                 ID,
                 &with_token(&method),
                 &mut RECORD.as_bytes(),
-                &mut RequestLog::start(),
+                &mut RequestLog::example(),
             );
             assert!(matches!(outcome, Err(Error::NotFound)), "{method}");
         }

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::image::{ByteRange, Image, ImageId, Record};
+use crate::request_log::X_REQUEST_ID;
 use crate::route::{IMAGE_METHODS, image_file};
 
 /// An image never changes under its id (RFC 9111 section 5.2.2, RFC 8246).
@@ -142,14 +143,16 @@ impl<B> Reply<B> {
         }
     }
 
-    /// A failure, with nothing in it but its public part.
+    /// A failure, with nothing in it but its public part and the id of the request. An image never
+    /// carries that: it is kept for a year.
     #[must_use]
-    pub fn error(error: &Error) -> Self {
+    pub fn error(error: &Error, request_id: &HeaderValue) -> Self {
         let public = PublicError {
             detail: &error.detail(),
             code: error.code(),
         };
         let mut reply = Self::json(error.status(), &public);
+        reply.headers.insert(X_REQUEST_ID, request_id.clone());
         let field = match error {
             Error::MethodNotAllowed { allowed } => (ALLOW, HeaderValue::from_static(allowed)),
             Error::RangeNotSatisfiable { size } => {
@@ -211,6 +214,8 @@ mod tests {
     use super::*;
     use crate::error::{ConfigError, MetadataError, StorageError, UnusableRecord};
 
+    const ID: HeaderValue = HeaderValue::from_static("request-1");
+
     fn fields(headers: &HeaderMap) -> Vec<(&str, &str)> {
         let mut fields: Vec<_> = headers
             .iter()
@@ -268,7 +273,7 @@ mod tests {
 
     #[test]
     fn an_unsatisfiable_range_is_told_the_size() {
-        let reply = Reply::<()>::error(&Error::RangeNotSatisfiable { size: 5 });
+        let reply = Reply::<()>::error(&Error::RangeNotSatisfiable { size: 5 }, &ID);
 
         assert_eq!(reply.status, StatusCode::RANGE_NOT_SATISFIABLE);
         assert_eq!(reply.headers[CONTENT_RANGE], "bytes */5");
@@ -392,7 +397,7 @@ mod tests {
     #[test]
     fn an_error_shows_its_detail_and_code_and_nothing_of_its_cause() {
         for (error, status, detail, code) in each_error() {
-            let reply = Reply::<()>::error(&error);
+            let reply = Reply::<()>::error(&error, &ID);
 
             let Content::Text(text) = reply.content else {
                 panic!("{code} has no text");
@@ -410,7 +415,8 @@ mod tests {
             assert_eq!(allow, is(405, "GET, PUT").as_ref(), "{code}");
             assert_eq!(challenge, is(401, "Bearer").as_ref(), "{code}");
             let own = allow.iter().chain(&challenge).count();
-            assert_eq!(reply.headers.len(), 3 + own, "{code}");
+            assert_eq!(reply.headers[X_REQUEST_ID], ID);
+            assert_eq!(reply.headers.len(), 4 + own, "{code}");
         }
     }
 
@@ -418,7 +424,7 @@ mod tests {
     fn what_a_detail_repeats_of_the_request_is_escaped_as_json_wants_it() {
         let rule = UnusableRecord::MimeType("a\"\n\u{1}".into());
 
-        let reply = Reply::<()>::error(&Error::InvalidRecord(rule));
+        let reply = Reply::<()>::error(&Error::InvalidRecord(rule), &ID);
 
         let Content::Text(text) = reply.content else {
             panic!("there is no text");

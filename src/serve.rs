@@ -61,8 +61,8 @@ pub fn fail<B>(
     cors: &AllowedOrigins,
     log: &mut RequestLog,
 ) -> Reply<B> {
-    log.cause = Some(error.to_string());
-    complete(Reply::error(error), request, cors)
+    log.failed(error);
+    complete(Reply::error(error, log.request_id()), request, cors)
 }
 
 fn serve_image_file<S: StorageBackend>(
@@ -159,6 +159,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::config::Logged;
     use crate::error::MetadataError;
     use crate::image::{Record, StorageKey};
     use crate::metadata::Put;
@@ -233,7 +234,7 @@ mod tests {
 
     /// The reply, and what storage was asked.
     fn ask(request: &Request, settings: &[(&str, &str)]) -> (Reply<()>, Vec<String>, RequestLog) {
-        let (storage, mut log) = (Recorded::default(), RequestLog::start());
+        let (storage, mut log) = (Recorded::default(), RequestLog::example());
         let reply = serve(
             request,
             &Config::example(settings),
@@ -289,7 +290,7 @@ mod tests {
         let (_, _, log) = ask(&request(&Method::GET, &[]), &[]);
 
         assert!(log.image_id.is_some() && log.metadata_ms.is_some());
-        assert!(log.storage_first_byte_ms.is_some() && log.cause.is_none());
+        assert!(log.storage_first_byte_ms.is_some() && !log.is_logged(Logged::Failures));
     }
 
     #[test]
@@ -312,7 +313,7 @@ mod tests {
         let (reply, asked, log) = ask(&unknown, &[]);
 
         assert_eq!((reply.status.as_u16(), asked), (404, vec![]));
-        assert!(log.cause.is_some());
+        assert!(log.is_logged(Logged::Failures));
     }
 
     #[test]
@@ -343,7 +344,7 @@ mod tests {
             &error,
             &request,
             &AllowedOrigins::Any,
-            &mut RequestLog::start(),
+            &mut RequestLog::example(),
         );
 
         assert!(!reply.headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN));

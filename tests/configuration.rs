@@ -78,7 +78,9 @@ fn every_other_setting_has_the_documented_default() {
     assert_eq!(
         defaults,
         [
+            ("client_timeout_ms", "60000"),
             ("cors_allowed_origins", ""),
+            ("log", "all"),
             ("max_image_bytes", "52428800"),
             ("metadata_store", "sqlite"),
             ("records_token", ""),
@@ -89,6 +91,7 @@ fn every_other_setting_has_the_documented_default() {
             ("s3_max_attempts", "3"),
             ("s3_region", "us-east-1"),
             ("s3_session_token", ""),
+            ("s3_total_timeout_ms", "30000"),
         ]
     );
 }

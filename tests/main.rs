@@ -26,6 +26,7 @@ mod records;
 mod request_log;
 mod routing;
 mod serving;
+mod slow_clients;
 mod soak;
 mod specification;
 mod spin_test;

@@ -1,17 +1,18 @@
 //! Thousands of requests at 32 connections, while a tenth of storage's answers fail, and a twentieth of
-//! the connections to it die when they are left alone.
+//! the connections to it die when they are left alone, and a tenth of the clients take nothing.
 
 mod schedule;
 mod traffic;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::harness::client::KeepAliveClient;
 use crate::harness::faulty_link::FaultyLink;
 use crate::harness::host::is_spin;
+use crate::harness::portion::Portion;
 use crate::harness::process::resident_bytes;
 use crate::harness::{App, Storage, TestImage, say};
 use traffic::{Ask, Kind, SIZES};
@@ -19,6 +20,12 @@ use traffic::{Ask, Kind, SIZES};
 const CONNECTIONS: usize = 32;
 /// Of the app's connections to storage, one in so many dies.
 const DYING: usize = 20;
+/// Clients that ask for an image and take nothing of it, again and again, beside the others.
+const STALLING: usize = CONNECTIONS / 10;
+/// How long they may do so.
+const CLIENT_TIMEOUT: Duration = Duration::from_secs(1);
+/// What they ask for: far more than all buffers on the way.
+const STALLED_BYTES: usize = 30_000_000;
 /// An instance is kept for each request that was ever under way at once, those included that still
 /// write their log line: a busy machine has more of these later than an idle one at the beginning.
 const WARM_UP_CONNECTIONS: usize = 2 * CONNECTIONS;
@@ -40,7 +47,7 @@ fn each_of_ten_thousand_answers_is_right_or_an_error_or_aborted_while_storage_fa
     site.link.inject(schedule::faults());
     let mut counts = site.send(WARM_UP, WARM_UP_CONNECTIONS);
     let memory = site.memory_at_rest();
-    add(&mut counts, site.send(SOAK, CONNECTIONS));
+    add(&mut counts, site.send_beside_stalling_clients(SOAK));
     let memory_later = site.memory_at_rest();
     let faults = site.link.faults();
     site.link.inject([]);
@@ -80,6 +87,11 @@ fn add(counts: &mut Counts, more: Counts) {
     }
 }
 
+fn is_given_up(entry: &serde_json::Value) -> bool {
+    let cause = entry["cause"].as_str().unwrap_or_default();
+    cause.starts_with("the client took nothing")
+}
+
 /// An app whose way to storage fails as scheduled, and images of all sizes.
 struct Site {
     app: App,
@@ -87,6 +99,7 @@ struct Site {
     /// Runs as long as the app does.
     _storage: Storage,
     images: [TestImage; SIZES.len()],
+    stalled: TestImage,
 }
 
 impl Site {
@@ -97,6 +110,7 @@ impl Site {
         link.open();
         let app = link
             .launch(&storage, LIMIT)
+            .variable("client_timeout_ms", &CLIENT_TIMEOUT.as_millis().to_string())
             // What is freed goes back to the system, so that what is resident is what is held.
             .environment("MALLOC_ARENA_MAX", "1")
             .environment("MALLOC_TRIM_THRESHOLD_", "0")
@@ -106,7 +120,10 @@ impl Site {
         for image in &images {
             app.import(&storage, image);
         }
+        let stalled = TestImage::of_size(STALLED_BYTES);
+        app.import(&storage, &stalled);
         Self {
+            stalled,
             _storage: storage,
             link,
             app,
@@ -137,6 +154,43 @@ impl Site {
         })
     }
 
+    /// As `send`, while other clients stall.
+    fn send_beside_stalling_clients(&self, numbers: Range<u64>) -> Counts {
+        let is_over = AtomicBool::new(false);
+        let stall = || {
+            let mut counts = Counts::new();
+            while !is_over.load(Ordering::Relaxed) {
+                *counts.entry(self.stall()).or_default() += 1;
+            }
+            counts
+        };
+        std::thread::scope(|scope| {
+            let stalling: Vec<_> = (0..STALLING).map(|_| scope.spawn(stall)).collect();
+            let mut counts = self.send(numbers, CONNECTIONS);
+            is_over.store(true, Ordering::Relaxed);
+            for client in stalling {
+                add(&mut counts, client.join().unwrap());
+            }
+            counts
+        })
+    }
+
+    /// A client that takes nothing for longer than it may, and then what there is.
+    fn stall(&self) -> Kind {
+        let client = KeepAliveClient::new();
+        let Some(mut answer) =
+            client.ask(Portion::Whole.request(self.app.url(&self.stalled.path())))
+        else {
+            return Kind::Aborted;
+        };
+        if answer.status() != 500 {
+            answer.read_some();
+            // Its pause, which no condition ends but time.
+            std::thread::sleep(CLIENT_TIMEOUT * 3 / 2);
+        }
+        traffic::answer_of_storage(&self.stalled, Portion::Whole, Some(answer.read_to_end()))
+    }
+
     /// Resident bytes, once all connections but the idle ones of the app's pool have ended.
     fn memory_at_rest(&self) -> u64 {
         self.link.idle_at_rest(&self.app);
@@ -150,8 +204,11 @@ impl Site {
         let failures = self.failures_since(0);
         let (refused, aborted): (Vec<_>, Vec<_>) =
             failures.iter().partition(|entry| entry["status"] == 500);
+        let given_up = self.app.log(total).into_iter().filter(is_given_up).count();
         assert_eq!(refused.len(), counts[&Kind::StorageError]);
-        assert_eq!(aborted.len(), counts[&Kind::Aborted]);
+        // To a client, one is like the other.
+        assert_eq!(aborted.len() + given_up, counts[&Kind::Aborted]);
+        assert!(given_up > 0, "no client has been given up");
     }
 
     /// What the log says of them, from this request on.

@@ -302,6 +302,33 @@ fn a_storage_that_asks_to_be_left_alone_for_long_is_given_up_at_once() {
 }
 
 #[test]
+fn all_attempts_together_end_at_their_limit() {
+    let busy = || Step::status(503, "Retry-After: 1\r\n");
+    let cases = [
+        (
+            vec![Step::Send(String::new())],
+            "s3_total_timeout_ms is over",
+        ),
+        (vec![Step::object(10, "")], "s3_total_timeout_ms is over"),
+        (
+            vec![busy(), busy()],
+            "s3_total_timeout_ms leaves no time for another attempt after storage's answer 503",
+        ),
+    ];
+    for (steps, cause) in cases {
+        let (_storage, app, image) = scripted_with(steps, |launch| {
+            launch.variable("s3_total_timeout_ms", "1500")
+        });
+        let start = Instant::now();
+
+        app.get(&image.path()).assert_storage_error();
+
+        assert!(start.elapsed() < AT_ONCE);
+        assert!(app.cause().contains(cause), "{cause}: {}", app.cause());
+    }
+}
+
+#[test]
 fn attempts_end_at_the_setting() {
     for (setting, attempts) in [("1", 1), ("3", 3), ("4", 4)] {
         let steps = vec![Step::status(503, ""); 8];

@@ -39,6 +39,10 @@ pub(super) fn send<T: Transport>(
             Err(_) => Some(backoff(attempts)),
         };
         match (outcome, pause) {
+            (outcome, Some(pause)) if pause.at_least >= transport.time_left() => {
+                let cause = TransportError::NoTimeLeft(told(outcome));
+                return Err(StorageError::Transport { attempts, cause });
+            }
             (_, Some(pause)) => transport.pause(pause),
             (Ok(response), None) => return Ok((response, attempts)),
             (Err(cause), None) => return Err(StorageError::Transport { attempts, cause }),
@@ -71,8 +75,17 @@ fn is_transient(error: &TransportError) -> bool {
         | TransportError::ConnectionLimit => true,
         TransportError::FirstByteTimeout
         | TransportError::ContentTimeout
+        | TransportError::TotalTimeout
+        | TransportError::NoTimeLeft(_)
         | TransportError::Denied(_)
         | TransportError::Protocol(_) => false,
+    }
+}
+
+fn told<B>(outcome: Outcome<B>) -> String {
+    match outcome {
+        Ok(response) => format!("storage's answer {}", response.status.as_u16()),
+        Err(cause) => cause.to_string(),
     }
 }
 
@@ -190,6 +203,21 @@ mod tests {
     }
 
     #[test]
+    fn attempts_end_where_the_time_for_all_of_them_is_shorter_than_the_pause() {
+        let busy = || answer(503, &[(header::RETRY_AFTER, "2")], "");
+        let transport = Scripted::new([busy(), busy()]);
+
+        let error = try_three_times(&transport).unwrap_err().to_string();
+
+        assert_eq!(
+            error,
+            "no answer from storage after 2 attempt(s): s3_total_timeout_ms leaves no time for another \
+             attempt after storage's answer 503"
+        );
+        assert_eq!(pauses(&transport), [(2000, 50)]);
+    }
+
+    #[test]
     fn attempts_end_at_the_limit_with_the_last_failure() {
         let unreachable = Scripted::new([Err(refused()), Err(refused()), Err(refused())]);
         let overloaded = [Err(refused()), answer(500, &[], ""), answer(503, &[], "")];
@@ -205,7 +233,7 @@ mod tests {
 
     #[test]
     fn every_other_outcome_is_final() {
-        let finals: [Outcome; 9] = [
+        let finals: [Outcome; 10] = [
             answer(200, &[], ""),
             answer(206, &[], ""),
             answer(301, &[], ""),
@@ -213,6 +241,7 @@ mod tests {
             answer(501, &[], ""),
             Err(TransportError::FirstByteTimeout),
             Err(TransportError::ContentTimeout),
+            Err(TransportError::TotalTimeout),
             Err(TransportError::Denied("not allowed".into())),
             Err(TransportError::Protocol("garbage".into())),
         ];

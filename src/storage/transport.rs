@@ -28,6 +28,9 @@ pub trait Transport {
     /// The clock that signatures carry.
     fn now(&self) -> SystemTime;
 
+    /// What is left of the time for all requests.
+    fn time_left(&self) -> Duration;
+
     /// Waits before another request.
     fn pause(&self, pause: Pause);
 }
@@ -69,6 +72,9 @@ pub(super) mod scripted {
     use std::time::UNIX_EPOCH;
 
     use super::*;
+
+    /// For all requests, of which only what storage asks for takes any.
+    const TIME: Duration = Duration::from_secs(3);
 
     /// A body that breaks before its first byte.
     pub const BREAKS: &str = "(breaks)";
@@ -130,6 +136,16 @@ pub(super) mod scripted {
         fn now(&self) -> SystemTime {
             self.clock.set(self.clock.get() + 1);
             UNIX_EPOCH + Duration::from_secs(self.clock.get())
+        }
+
+        fn time_left(&self) -> Duration {
+            TIME.saturating_sub(
+                self.pauses
+                    .borrow()
+                    .iter()
+                    .map(|pause| pause.at_least)
+                    .sum(),
+            )
         }
 
         fn pause(&self, pause: Pause) {

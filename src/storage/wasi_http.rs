@@ -25,6 +25,7 @@ const ERROR_DOCUMENT_NANOSECONDS: u64 = 1_000_000_000;
 /// Sends requests to the configured endpoint through the host.
 pub struct WasiHttp<'a> {
     config: &'a StorageConfig,
+    started: Instant,
 }
 
 /// An answer's byte stream.
@@ -38,9 +39,21 @@ pub struct ResponseBody {
 }
 
 impl<'a> WasiHttp<'a> {
-    /// The endpoint and time limits are `config`'s.
+    /// The endpoint and time limits are `config`'s; that of all requests counts from now.
     pub fn new(config: &'a StorageConfig) -> Self {
-        Self { config }
+        Self {
+            config,
+            started: Instant::now(),
+        }
+    }
+
+    /// What a failure is where the time for all requests is over.
+    fn or_total_timeout(&self, error: TransportError) -> TransportError {
+        if self.time_left().is_zero() {
+            TransportError::TotalTimeout
+        } else {
+            error
+        }
     }
 }
 
@@ -53,20 +66,26 @@ impl Transport for WasiHttp<'_> {
     ) -> Result<StorageResponse<ResponseBody>, TransportError> {
         let outgoing = outgoing_request(&self.config.endpoint, request)
             .ok_or_else(|| denied("the request's parts"))?;
-        let options = request_options(self.config.timeouts).ok_or_else(|| denied("time limits"))?;
+        let timeouts = within(self.config.timeouts, self.time_left());
+        let options = request_options(timeouts).ok_or_else(|| denied("time limits"))?;
         let future = outgoing_handler::handle(outgoing, Some(options))
             .map_err(|code| transport_error(&code))?;
         future.subscribe().block();
         match future.get() {
             Some(Ok(Ok(response))) => storage_response(response),
-            Some(Ok(Err(code))) => Err(transport_error(&code)),
+            Some(Ok(Err(code))) => Err(self.or_total_timeout(transport_error(&code))),
             None | Some(Err(())) => Err(TransportError::Broken("no response is ready".into())),
         }
     }
 
     fn await_first_byte(&self, body: &ResponseBody) -> Result<(), TransportError> {
         let started = Instant::now();
-        body.stream.subscribe().block();
+        let deadline = monotonic_clock::subscribe_duration(nanoseconds(self.time_left()));
+        let first_byte = body.stream.subscribe();
+        poll(&[&first_byte, &deadline]);
+        if !first_byte.ready() {
+            return Err(TransportError::TotalTimeout);
+        }
         // Reading nothing fails where the stream has (`wasi:io/streams`, `read`).
         body.stream.read(0).map(drop).map_err(|error| {
             // Not every host has a code for it here.
@@ -96,9 +115,14 @@ impl Transport for WasiHttp<'_> {
         SystemTime::now()
     }
 
+    fn time_left(&self) -> Duration {
+        let total = self.config.timeouts.total;
+        total.saturating_sub(self.started.elapsed())
+    }
+
     fn pause(&self, pause: Pause) {
         let random = pause.random_below.mul_f64(fastrand::f64());
-        std::thread::sleep(pause.at_least + random);
+        std::thread::sleep((pause.at_least + random).min(self.time_left()));
     }
 }
 
@@ -128,20 +152,32 @@ fn outgoing_request(endpoint: &Endpoint, request: &StorageRequest) -> Option<Out
     Some(outgoing)
 }
 
+/// The limits of one request of which `left` is the time for all. What comes after the first byte is
+/// not part of that.
+fn within(timeouts: Timeouts, left: Duration) -> Timeouts {
+    Timeouts {
+        connect: timeouts.connect.min(left),
+        first_byte: timeouts.first_byte.min(left),
+        ..timeouts
+    }
+}
+
 /// `None` when the host does not support one of the limits.
 fn request_options(timeouts: Timeouts) -> Option<RequestOptions> {
-    let nanoseconds = |limit: Duration| Some(u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX));
+    let limit = |limit: Duration| Some(nanoseconds(limit));
     let options = RequestOptions::new();
+    options.set_connect_timeout(limit(timeouts.connect)).ok()?;
     options
-        .set_connect_timeout(nanoseconds(timeouts.connect))
+        .set_first_byte_timeout(limit(timeouts.first_byte))
         .ok()?;
     options
-        .set_first_byte_timeout(nanoseconds(timeouts.first_byte))
-        .ok()?;
-    options
-        .set_between_bytes_timeout(nanoseconds(timeouts.between_bytes))
+        .set_between_bytes_timeout(limit(timeouts.between_bytes))
         .ok()?;
     Some(options)
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn storage_response(

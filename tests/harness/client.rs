@@ -97,10 +97,23 @@ impl KeepAliveClient {
 }
 
 impl Answer {
+    /// What the head says.
+    pub fn status(&self) -> http::StatusCode {
+        self.head.status
+    }
+
     /// Waits for the next bytes of the body.
     pub fn read_some(&mut self) {
         let bytes = self.next().unwrap().unwrap();
         self.bytes.extend(bytes);
+    }
+
+    /// Waits for this many bytes more of the body.
+    pub fn read_bytes(&mut self, count: usize) {
+        let end = self.bytes.len() + count;
+        while self.bytes.len() < end {
+            self.read_some();
+        }
     }
 
     /// Reads to the end, which comes in time.

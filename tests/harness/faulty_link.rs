@@ -168,7 +168,9 @@ impl Connection {
         state.connections.idle += 1;
         state.made += 1;
         Self {
-            is_dying: state.dying.is_some_and(|one_in| state.made.is_multiple_of(one_in)),
+            is_dying: state
+                .dying
+                .is_some_and(|one_in| state.made.is_multiple_of(one_in)),
             state: shared,
             is_busy: false,
         }

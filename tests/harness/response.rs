@@ -64,6 +64,11 @@ impl Response {
         }
     }
 
+    /// Whether the transfer failed, and the client was told so.
+    pub fn is_broken(&self) -> bool {
+        matches!(self.body, Body::Broken(_))
+    }
+
     /// All header fields but `Date` and `Connection`, which are the HTTP server's, sorted by name.
     pub fn fields(&self) -> Vec<(&str, &str)> {
         let mut fields: Vec<_> = self
@@ -95,10 +100,13 @@ impl Response {
         assert_eq!(body, serde_json::json!({"detail": detail, "code": code}));
         assert_eq!(self.status, status);
         let length = self.bytes().len().to_string();
+        let request_id = self.headers["x-request-id"].to_str().unwrap();
+        assert!(uuid::Uuid::try_parse(request_id).is_ok(), "{request_id}");
         let mut expected = vec![
             ("cache-control", "no-store"),
             ("content-length", length.as_str()),
             ("content-type", "application/json"),
+            ("x-request-id", request_id),
         ];
         if status == 405 && fields.is_empty() {
             expected.push(("allow", "GET, HEAD, OPTIONS"));

@@ -113,7 +113,8 @@ impl<'a> Ask<'a> {
     }
 }
 
-fn answer_of_storage(image: &TestImage, portion: Portion, response: Option<Response>) -> Kind {
+/// What an answer is that storage has a part in.
+pub fn answer_of_storage(image: &TestImage, portion: Portion, response: Option<Response>) -> Kind {
     match response {
         Some(response) if response.status == 500 => {
             portion.assert_storage_error(response);

@@ -73,6 +73,10 @@ impl Transport for &Outbox<'_> {
         self.time
     }
 
+    fn time_left(&self) -> Duration {
+        unreachable!("a refusal is final")
+    }
+
     fn pause(&self, _: Pause) {
         unreachable!("a refusal is final")
     }
