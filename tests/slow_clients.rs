@@ -1,10 +1,13 @@
 //! Clients that take their time, or nothing at all.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use crate::harness::app::Launch;
 use crate::harness::client::KeepAliveClient;
 use crate::harness::faulty_link::FaultyLink;
+use crate::harness::host::is_spin;
 use crate::harness::{App, Storage, TestImage, wait_for};
 
 /// Far more than all buffers between storage and client.
@@ -63,9 +66,86 @@ fn a_client_that_makes_room_within_the_limit_is_served_to_the_end() {
     assert!(app.log(1)[0].get("cause").is_none());
 }
 
+/// Instances of the host, which Spin limits by the same variable.
+const INSTANCES: usize = 20;
+
+#[test]
+fn a_host_whose_instances_are_all_held_by_clients_that_take_nothing_is_free_again_after_the_limit()
+{
+    let limit = Duration::from_secs(4);
+    let storage = Storage::start();
+    let app = Launch::on(&storage)
+        .variable("client_timeout_ms", &limit.as_millis().to_string())
+        .environment("SPIN_MAX_INSTANCE_COUNT", &INSTANCES.to_string())
+        .start();
+    let image = TestImage::of_size(LARGE);
+    app.import(&storage, &image);
+    let unknown = TestImage::of_size(0).path();
+    let request = format!("GET {} HTTP/1.1\r\nHost: a\r\n\r\n", image.path());
+    let start = Instant::now();
+
+    let held: Vec<_> = (0..2 * INSTANCES)
+        .map(|_| {
+            let mut client = TcpStream::connect(app.address()).unwrap();
+            client.write_all(request.as_bytes()).unwrap();
+            client
+        })
+        .collect();
+
+    wait_for("a host that is full", || {
+        (busy_or_right(&app, &unknown) == Answered::Busy).then_some(())
+    });
+    wait_for("a host that is free", || {
+        (busy_or_right(&app, &unknown) == Answered::Right).then_some(())
+    });
+    assert!(start.elapsed() >= limit, "nobody was given up");
+    assert!(start.elapsed() < limit + Duration::from_secs(5));
+    wait_for("as many requests at once as there are instances", || {
+        let answers: Vec<_> = std::thread::scope(|scope| {
+            let ask = || busy_or_right(&app, &unknown);
+            let asking: Vec<_> = (0..INSTANCES).map(|_| scope.spawn(ask)).collect();
+            asking
+                .into_iter()
+                .map(|answer| answer.join().unwrap())
+                .collect()
+        });
+        answers
+            .iter()
+            .all(|answered| *answered == Answered::Right)
+            .then_some(())
+    });
+    drop(held);
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Answered {
+    Right,
+    Busy,
+}
+
+/// What an ordinary request gets. Where there is no instance for it, this repository's host says so in
+/// the contract's form, and Spin gives an empty 500.
+#[track_caller]
+fn busy_or_right(app: &App, unknown: &str) -> Answered {
+    let response = app.get(unknown);
+    if response.status == 404 {
+        response.assert_error(404, "Image not found", "image_not_found");
+        return Answered::Right;
+    }
+    if is_spin() {
+        assert_eq!(
+            (response.status.as_u16(), response.bytes()),
+            (500, &b""[..])
+        );
+    } else {
+        let retry = [("retry-after", "1")];
+        response.assert_error_with(503, "Service is busy", "service_busy", &retry);
+    }
+    Answered::Busy
+}
+
 #[test]
 fn a_client_whose_content_does_not_come_is_given_up() {
-    use std::io::{Read, Write};
     let storage = Storage::start();
     let app = Launch::on(&storage)
         .variable("records_token", "0123456789abcdef")
@@ -73,7 +153,7 @@ fn a_client_whose_content_does_not_come_is_given_up() {
         .start();
     let path = TestImage::of_size(0).path();
     let record = path.trim_end_matches("/file");
-    let mut client = std::net::TcpStream::connect(app.address()).unwrap();
+    let mut client = TcpStream::connect(app.address()).unwrap();
     let head = format!("PUT {record} HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n{{");
     client.write_all(head.as_bytes()).unwrap();
     let start = Instant::now();
