@@ -7,6 +7,7 @@
 
 mod harness;
 
+mod capacity;
 mod clients;
 mod component;
 mod conditional_requests;
@@ -17,6 +18,7 @@ mod faults;
 mod gallery;
 mod head_and_options;
 mod host;
+mod host_log;
 mod import;
 mod memory;
 mod metadata;

@@ -70,6 +70,33 @@ pub fn sockets(process_id: u32) -> usize {
     with_children(process_id).into_iter().map(of_process).sum()
 }
 
+/// How many connections to or from a port are watched by TCP keep-alive: nothing is under way on them.
+pub fn watched_connections(process_id: u32, port: u16) -> usize {
+    const ESTABLISHED: &str = "01";
+    const KEEP_ALIVE_TIMER: &str = "02:";
+    let port = format!(":{port:04X}");
+    let connections = std::fs::read_to_string(format!("/proc/{process_id}/net/tcp")).unwrap();
+    let of_process = sockets_of(process_id);
+    let is_watched = |line: &&str| {
+        let columns: Vec<_> = line.split_whitespace().collect();
+        let inode = columns.get(9).map(|inode| format!("socket:[{inode}]"));
+        columns.len() > 9
+            && columns[1..3].iter().any(|address| address.ends_with(&port))
+            && columns[3] == ESTABLISHED
+            && columns[5].starts_with(KEEP_ALIVE_TIMER)
+            && inode.is_some_and(|inode| of_process.contains(&inode))
+    };
+    connections.lines().filter(is_watched).count()
+}
+
+fn sockets_of(process_id: u32) -> HashSet<String> {
+    std::fs::read_dir(format!("/proc/{process_id}/fd"))
+        .unwrap()
+        .filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok())
+        .filter_map(|target| target.into_os_string().into_string().ok())
+        .collect()
+}
+
 fn with_children(process_id: u32) -> Vec<u32> {
     let threads = std::fs::read_dir(format!("/proc/{process_id}/task")).unwrap();
     let children = threads

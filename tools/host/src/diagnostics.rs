@@ -27,11 +27,6 @@ fn one_line(text: &str) -> String {
 
 /// What would break a line, steer a terminal or turn the direction of writing is escaped.
 fn escaped(text: &str) -> String {
-    let is_shown = |character: char| {
-        let is_format = matches!(character,
-            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-        !character.is_control() && !is_format
-    };
     text.chars().fold(String::new(), |mut escaped, character| {
         // Writing to a string cannot fail.
         let _ = if is_shown(character) {
@@ -41,6 +36,13 @@ fn escaped(text: &str) -> String {
         };
         escaped
     })
+}
+
+/// Whether a reader sees the character itself.
+pub fn is_shown(character: char) -> bool {
+    let is_format = matches!(character,
+        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    !character.is_control() && !is_format
 }
 
 #[cfg(test)]

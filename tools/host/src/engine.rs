@@ -8,24 +8,18 @@ use std::{
     },
 };
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::{
-    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, ResourceLimiter,
-    Store,
+    Config, Engine, InstanceAllocationStrategy, ResourceLimiter, Store,
     component::{Component, HasSelf, InstancePre, Linker, ResourceTable},
 };
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView, p2::bindings::ProxyPre};
 
-use crate::capabilities::{key_value, outbound_http, sqlite, stdio, variables};
-
-/// Most instances that live at once, as in Spin; a request beyond them fails.
-const MAX_INSTANCES: u32 = 1_000;
-
-/// Most bytes that one linear memory may have: 128 MiB.
-const MAX_MEMORY: usize = 128 << 20;
-
-/// Most bytes of an instance's memory that the next one finds in place: what a request touches.
-const KEEP_RESIDENT: usize = 256 << 10;
+use crate::{
+    capabilities::{key_value, outbound_http, sqlite, stdio, variables},
+    instance_limits::InstanceLimits,
+};
 
 /// Why a component cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -61,14 +55,19 @@ pub struct Grants {
 /// Compiles components.
 pub struct Compiler {
     linker: Linker<Instance>,
+    vacancies: Arc<Semaphore>,
     largest_memory: LargestMemory,
+    max_memory: usize,
 }
 
 /// A component, ready to be instantiated.
 pub struct Compiled {
     pre: ProxyPre<Instance>,
     grants: Grants,
+    /// Of all components.
+    vacancies: Arc<Semaphore>,
     largest_memory: LargestMemory,
+    max_memory: usize,
 }
 
 /// Size of the largest linear memory that any instance has had, in bytes.
@@ -80,19 +79,11 @@ impl Compiler {
     ///
     /// # Errors
     /// When the machine lacks what the engine needs.
-    pub fn new() -> wasmtime::Result<Self> {
-        let mut pool = PoolingAllocationConfig::default();
-        pool.total_component_instances(MAX_INSTANCES)
-            .total_core_instances(4 * MAX_INSTANCES)
-            .total_memories(MAX_INSTANCES)
-            .total_tables(2 * MAX_INSTANCES)
-            .total_stacks(MAX_INSTANCES)
-            .max_memory_size(MAX_MEMORY)
-            .linear_memory_keep_resident(KEEP_RESIDENT)
-            .table_keep_resident(KEEP_RESIDENT)
-            .pagemap_scan(Enabled::Auto);
+    pub fn new(limits: &InstanceLimits) -> wasmtime::Result<Self> {
         let mut config = Config::new();
-        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+        if let Some(pool) = &limits.pool {
+            config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool.clone()));
+        }
         // The pool reserves terabytes of addresses, which not every machine has to give.
         let engine = Engine::new(&config).or_else(|_| Engine::new(&Config::new()))?;
 
@@ -110,7 +101,9 @@ impl Compiler {
         })?;
         Ok(Self {
             linker,
+            vacancies: Arc::new(Semaphore::new(limits.instances as usize)),
             largest_memory: LargestMemory::default(),
+            max_memory: limits.max_memory,
         })
     }
 
@@ -122,7 +115,9 @@ impl Compiler {
         Ok(Compiled {
             pre: load(&self.linker, path, ProxyPre::new)?,
             grants,
+            vacancies: self.vacancies.clone(),
             largest_memory: self.largest_memory.clone(),
+            max_memory: self.max_memory,
         })
     }
 
@@ -133,18 +128,28 @@ impl Compiler {
 }
 
 impl Compiled {
-    /// A store for one instance, and what instantiates it there.
-    pub fn store(&self) -> (Store<Instance>, ProxyPre<Instance>) {
+    /// A store for one instance, and what instantiates it there; `None` while there are as many as may be.
+    pub fn store(&self) -> Option<(Store<Instance>, ProxyPre<Instance>)> {
+        let vacancy = self.vacancies.clone().try_acquire_owned().ok()?;
         let instance = Instance {
+            _vacancy: vacancy,
             wasi: self.grants.stdio.context(),
             http: WasiHttpCtx::new(),
             table: ResourceTable::new(),
             grants: self.grants.clone(),
-            largest_memory: self.largest_memory.clone(),
+            memory: MemoryLimit {
+                largest: self.largest_memory.clone(),
+                most: self.max_memory,
+            },
         };
         let mut store = Store::new(self.pre.engine(), instance);
-        store.limiter(|instance| &mut instance.largest_memory);
-        (store, self.pre.clone())
+        store.limiter(|instance| &mut instance.memory);
+        Some((store, self.pre.clone()))
+    }
+
+    /// Where the component writes.
+    pub fn output(&self) -> &stdio::Instance {
+        &self.grants.stdio
     }
 }
 
@@ -154,7 +159,16 @@ pub struct Instance {
     http: WasiHttpCtx,
     table: ResourceTable,
     grants: Grants,
-    largest_memory: LargestMemory,
+    memory: MemoryLimit,
+    /// Taken for as long as it lives.
+    _vacancy: OwnedSemaphorePermit,
+}
+
+/// What one instance's linear memories are held to.
+struct MemoryLimit {
+    largest: LargestMemory,
+    /// Bytes of one.
+    most: usize,
 }
 
 impl WasiView for Instance {
@@ -183,16 +197,16 @@ impl LargestMemory {
     }
 }
 
-impl ResourceLimiter for LargestMemory {
+impl ResourceLimiter for MemoryLimit {
     fn memory_growing(
         &mut self,
         _: usize,
         desired: usize,
         _: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let allowed = desired <= MAX_MEMORY;
+        let allowed = desired <= self.most;
         if allowed {
-            self.0.fetch_max(desired, Ordering::Relaxed);
+            self.largest.0.fetch_max(desired, Ordering::Relaxed);
         }
         Ok(allowed)
     }

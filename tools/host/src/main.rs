@@ -6,8 +6,10 @@
 //! - [`manifest`], [`runtime_config`]: the two files, on [`toml_file`]; [`client_tls`]: a part of the second
 //! - [`variables`], [`undeclared`], [`template`], [`allowed_hosts`], [`routes`]: the rules in them
 //! - [`capabilities`]: what components may use, one file each
-//! - [`engine`]: components compiled and instantiated
-//! - [`server`], [`handler`]: connections, and one request each
+//! - [`engine`], [`instance_limits`]: components compiled and instantiated, and how many at once
+//! - [`server`], [`connection`], [`tcp`]: the listener, and each client's connection
+//! - [`handler`], [`guest`]: one request, and the instance at work on it
+//! - [`answer`], [`log_line`]: what the host answers itself, and the line of such a request
 //! - [`interrupts`]: the signals that end it; [`diagnostics`]: what the host itself says
 //! - [`standard_error`]: where that goes, and what components write
 
@@ -16,18 +18,24 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod allowed_hosts;
+mod answer;
 mod capabilities;
 mod client_tls;
+mod connection;
 mod diagnostics;
 mod engine;
+mod guest;
 mod handler;
+mod instance_limits;
 mod interrupts;
+mod log_line;
 mod manifest;
 mod routes;
 mod runtime_config;
 mod server;
 mod spin_test;
 mod standard_error;
+mod tcp;
 mod template;
 mod toml_file;
 mod undeclared;

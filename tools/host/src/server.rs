@@ -1,38 +1,29 @@
 //! The listener: connections in, each request to the host itself or to a component.
 
-use std::{
-    collections::BTreeMap, convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration,
-};
+use std::{collections::BTreeMap, io, net::SocketAddr, sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, Request, Response, StatusCode, Version,
     header::{CONNECTION, CONTENT_TYPE, HOST, HeaderValue},
     uri::Authority,
 };
-use http_body_util::{BodyExt, Full};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
-};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    time::sleep,
-};
+use hyper::body::Incoming;
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::{net::TcpListener, time::sleep};
 use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 use wasmtime_wasi_http::WasiBody;
 
 use crate::{
+    answer::{Refusal, plain, refuse},
+    connection,
     diagnostics::report,
     engine::Compiled,
+    guest::Workplace,
     handler,
     interrupts::Interrupts,
+    log_line::RequestLog,
     routes::{Routes, WELL_KNOWN_PREFIX},
 };
-
-/// How long requests in flight may take to end once the host is told to stop.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// How long to wait after the system refused a connection: mostly it is out of files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -51,9 +42,14 @@ pub struct Application {
     pub components: BTreeMap<String, Compiled>,
 }
 
-/// Answers requests until interrupted, then lets those in flight end, for a while or until
+/// Answers requests until interrupted, then lets those in flight end, for as long as `grace` or until
 /// interrupted again.
-pub async fn serve(listener: TcpListener, application: Application, mut interrupts: Interrupts) {
+pub async fn serve(
+    listener: TcpListener,
+    application: Application,
+    mut interrupts: Interrupts,
+    grace: Duration,
+) {
     let application = Arc::new(application);
     let connections = GracefulShutdown::new();
     let in_flight = TaskTracker::new();
@@ -63,7 +59,9 @@ pub async fn serve(listener: TcpListener, application: Application, mut interrup
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, client)) => connect(&application, &connections, stream, client, &in_flight),
+            Ok((stream, client)) => {
+                connection::accept(&application, &connections, stream, client, &in_flight);
+            }
             Err(error) => {
                 report(format_args!("No connection could be accepted: {error}"));
                 sleep(ACCEPT_PAUSE).await;
@@ -79,42 +77,19 @@ pub async fn serve(listener: TcpListener, application: Application, mut interrup
     };
     tokio::select! {
         () = ended => {}
-        () = sleep(GRACE) => report(format_args!("Some requests took longer than {} s and were cut off", GRACE.as_secs())),
+        () = sleep(grace) => report(format_args!("Some requests took longer than {} s and were cut off", grace.as_secs())),
         () = interrupts.next() => {}
     }
 }
 
-fn connect(
-    application: &Arc<Application>,
-    connections: &GracefulShutdown,
-    stream: TcpStream,
-    client: SocketAddr,
-    in_flight: &TaskTracker,
-) {
-    // Else the last packet of a small response waits for the client's delayed acknowledgement.
-    let _ = stream.set_nodelay(true);
-    let (application, in_flight) = (application.clone(), in_flight.clone());
-    let service = service_fn(move |request| {
-        let (application, in_flight) = (application.clone(), in_flight.token());
-        async move { Ok::<_, Infallible>(application.answer(request, client, in_flight).await) }
-    });
-    let connection = http1::Builder::new()
-        // For hyper's default of 30 s to send a request's head.
-        .timer(TokioTimer::new())
-        .serve_connection(TokioIo::new(stream), service);
-    let connection = connections.watch(connection);
-    tokio::spawn(async move {
-        // A client that hangs up is not worth a line, and a response that broke off has been reported.
-        let _ = connection.await;
-    });
-}
-
 impl Application {
-    async fn answer(
+    /// The answer to a request of this client, whose component works at `workplace`.
+    pub async fn answer(
         &self,
         mut request: Request<Incoming>,
         client: SocketAddr,
         in_flight: TaskTrackerToken,
+        workplace: Workplace,
     ) -> Response<WasiBody> {
         let uri = request.uri().clone();
         if let Some(name) = uri.path().strip_prefix(WELL_KNOWN_PREFIX) {
@@ -123,28 +98,34 @@ impl Application {
         let Some(found) = self.routes.find(uri.path()) else {
             return plain(StatusCode::NOT_FOUND, "");
         };
+        let Some(component) = self.components.get(&found.route.component) else {
+            return plain(StatusCode::NOT_FOUND, "");
+        };
+        let log = RequestLog::of(&request, component.output().clone());
         if !has_valid_host(&request) {
-            return plain(StatusCode::BAD_REQUEST, "");
+            let cause = "the request does not name exactly one valid Host";
+            return refuse(&log, &Refusal::Invalid(cause));
         }
         // Components are told an authority; a request of HTTP/1.0 need not name one.
         let headers = request.headers_mut();
         headers
             .entry(HOST)
             .or_insert(HeaderValue::from_static("localhost"));
-        let Some(component) = self.components.get(&found.route.component) else {
-            return plain(StatusCode::NOT_FOUND, "");
-        };
         if let Some(name) = without_text(request.headers()) {
-            let what = &found.route.component;
-            report(format_args!(
-                "Component `{what}`: not asked, since the request's header field `{name}` is not UTF-8"
-            ));
-            return plain(StatusCode::INTERNAL_SERVER_ERROR, "");
+            let cause = format!("the request's header field `{name}` is not UTF-8");
+            return refuse(&log, &Refusal::Failed(&cause));
         }
         // It is about this connection, not about what the component forwards.
         request.headers_mut().remove(CONNECTION);
         found.tell(request.headers_mut(), &uri, client);
-        handler::handle(component, &found.route.component, request, in_flight).await
+        handler::handle(component, request, in_flight, workplace, log).await
+    }
+
+    /// Where it is told of a request that cannot be read, and so has no component: among the output of
+    /// the first.
+    pub fn log_of_broken_head(&self) -> Option<RequestLog> {
+        let component = self.components.values().next()?;
+        Some(RequestLog::of_broken_head(component.output().clone()))
     }
 
     fn answer_well_known(&self, name: &str) -> Response<WasiBody> {
@@ -180,13 +161,6 @@ fn without_text(headers: &HeaderMap) -> Option<&HeaderName> {
     let is_not_utf_8 = |value: &HeaderValue| std::str::from_utf8(value.as_bytes()).is_err();
     let mut fields = headers.iter();
     fields.find_map(|(name, value)| is_not_utf_8(value).then_some(name))
-}
-
-fn plain(status: StatusCode, body: impl Into<Bytes>) -> Response<WasiBody> {
-    let body = Full::new(body.into()).map_err(|never| match never {});
-    let mut response = Response::new(body.boxed_unsync());
-    *response.status_mut() = status;
-    response
 }
 
 /// Takes the port, before anything slow is done.

@@ -6,6 +6,7 @@ use std::{
     io::Write,
     net::{Ipv4Addr, SocketAddr, ToSocketAddrs},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use anyhow::Context as _;
@@ -23,6 +24,7 @@ use crate::{
     client_tls::ClientTls,
     diagnostics::report,
     engine::{Compiler, Grants, LargestMemory},
+    instance_limits::InstanceLimits,
     interrupts::Interrupts,
     manifest::{self, Component, Manifest},
     routes::Routes,
@@ -69,6 +71,14 @@ pub struct Up {
     /// Value of an application variable; may be repeated
     #[arg(long = "variable", value_name = "NAME=VALUE | NAME=@FILE")]
     variables: Vec<variables::Source>,
+
+    /// Most bytes of a linear memory of a component [default: 128 MiB]
+    #[arg(long, value_name = "BYTES", env = "SPIN_MAX_INSTANCE_MEMORY")]
+    max_instance_memory: Option<usize>,
+
+    /// How long requests in flight may take to end once it is told to stop; Spin has no such option
+    #[arg(long, value_name = "SECONDS", default_value_t = 5)]
+    grace: u64,
 }
 
 /// As Spin, prefers 127.0.0.1 where a name has several addresses.
@@ -104,16 +114,15 @@ impl Up {
             .into_iter()
             .map(|(_, provider)| provider)
             .collect();
-        let variables = variables::resolve(&manifest.variables, &providers, |name| {
-            std::env::var(name).ok()
-        });
+        let variables = variables::resolve(&manifest.variables, &providers, variable);
         let variables = Variables::new(variables.with_context(in_manifest)?);
         let listener = server::bind(self.listen).await?;
         let (application, largest_memory) =
             self.load(&path, manifest, routes, &variables, &outbound_http)?;
         let interrupts = Interrupts::catch()?;
         announce(&listener, &application)?;
-        server::serve(listener, application, interrupts).await;
+        let grace = Duration::from_secs(self.grace);
+        server::serve(listener, application, interrupts, grace).await;
         writeln!(
             std::io::stdout(),
             "Largest component memory: {} bytes",
@@ -168,7 +177,8 @@ impl Up {
             .unwrap_or_else(|| folder.join(".spin"));
         let stdio = self.open_stdio(&state_dir)?;
         let (mut sqlite, mut key_value) = self.open_stores(&state_dir)?;
-        let compiler = Compiler::new()
+        let limits = InstanceLimits::read(variable, self.max_instance_memory)?;
+        let compiler = Compiler::new(&limits)
             .map_err(|error| anyhow::anyhow!("the wasm engine cannot start: {error:#}"))?;
 
         let mut components = BTreeMap::new();
@@ -223,6 +233,10 @@ impl Up {
         }
         Ok((sqlite, key_value))
     }
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// The names of all environment variables.

@@ -83,6 +83,24 @@ pub struct Instance {
 }
 
 impl Instance {
+    /// Writes a line of the host's among those of the component's standard error.
+    pub fn write_error(&self, line: &[u8]) {
+        self.stderr.write_all(line);
+    }
+
+    /// Output that goes nowhere.
+    #[cfg(test)]
+    pub fn silent() -> Self {
+        let nowhere = Sink {
+            file: None,
+            shown: false,
+        };
+        Self {
+            stdout: nowhere.clone(),
+            stderr: nowhere,
+        }
+    }
+
     /// The WASI context of an instance that writes here: no files, no environment, no network.
     pub fn context(&self) -> WasiCtx {
         WasiCtx::builder()

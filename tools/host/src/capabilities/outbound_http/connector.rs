@@ -19,7 +19,7 @@ use tokio::{net::TcpStream, time::timeout};
 use tower_service::Service;
 
 use super::DEFAULT_TIMEOUT;
-use crate::client_tls::ClientTls;
+use crate::{client_tls::ClientTls, tcp};
 
 tokio::task_local! {
     /// The request that this task makes. The pool hands its connector nothing but the URI, and calls
@@ -162,7 +162,7 @@ impl Service<Uri> for TcpConnector {
                         io::ErrorKind::AddrNotAvailable => ConnectFailure::Dns(error),
                         _ => ConnectFailure::Tcp(error),
                     })?;
-            stream.set_nodelay(true).map_err(ConnectFailure::Tcp)?;
+            tcp::prepare_outbound(&stream).map_err(ConnectFailure::Tcp)?;
             Ok(TokioIo::new(stream))
         })
     }
