@@ -13,11 +13,13 @@ use wasi::io::streams::InputStream;
 
 use crate::config::{Config, Logged, MetadataStore};
 use crate::cors::AllowedOrigins;
+use crate::error::ConfigError;
 use crate::host_failure;
 use crate::metadata::ImageRepository;
 use crate::metadata::key_value::KeyValueRepository;
 use crate::metadata::sqlite::SqliteRepository;
 use crate::pipe::send;
+use crate::readiness;
 use crate::records::RecordsRoute;
 use crate::reply::Reply;
 use crate::request_log::RequestLog;
@@ -38,19 +40,35 @@ impl Guest for ImageProxy {
         let request = read_head(&incoming);
         let mut log =
             RequestLog::start(&request.method, &request.path_with_query, &request.headers);
-        match Config::read(variable) {
-            Ok(config) => {
-                let reply = answer(&request, &incoming, &config, &mut log);
-                send(reply, config.client_timeout, out, &mut log);
-            }
-            Err(error) => {
-                let cors = Config::read_cors(variable).unwrap_or(AllowedOrigins::None);
-                let reply = fail(&error.into(), &request, &cors, &mut log);
-                send(reply, CLIENT_TIMEOUT, out, &mut log);
-            }
-        }
+        let settings = Config::read(variable);
+        let client_timeout = settings
+            .as_ref()
+            .map_or(CLIENT_TIMEOUT, |config| config.client_timeout);
+        let reply = if route::is_readiness(&request.path_with_query) {
+            let settings = readiness::all_settings(settings, variable);
+            let images = settings.map(|config| repository(&config));
+            readiness::answer(&request, images, &mut log)
+        } else {
+            reply(&request, &incoming, settings, &mut log)
+        };
+        send(reply, client_timeout, out, &mut log);
         if log.is_logged(Config::read_logged(variable).unwrap_or(Logged::All)) {
             write_line(&log);
+        }
+    }
+}
+
+fn reply(
+    request: &Request,
+    incoming: &IncomingRequest,
+    settings: Result<Config, ConfigError>,
+    log: &mut RequestLog,
+) -> Reply<ResponseBody> {
+    match settings {
+        Ok(config) => answer(request, incoming, &config, log),
+        Err(error) => {
+            let cors = Config::read_cors(variable).unwrap_or(AllowedOrigins::None);
+            fail(&error.into(), request, &cors, log)
         }
     }
 }
@@ -72,10 +90,7 @@ fn answer(
     config: &Config,
     log: &mut RequestLog,
 ) -> Reply<ResponseBody> {
-    let images: &dyn ImageRepository = match config.metadata_store {
-        MetadataStore::Sqlite => &SqliteRepository,
-        MetadataStore::KeyValue => &KeyValueRepository,
-    };
+    let images = repository(config);
     if let Some(encoded_id) = route::record(&request.path_with_query) {
         let records = RecordsRoute {
             token: || Config::read_records_token(variable),
@@ -90,6 +105,13 @@ fn answer(
     }
     let storage = S3Storage::new(&config.storage, WasiHttp::new(&config.storage));
     serve(request, config, images, &storage, log)
+}
+
+fn repository(config: &Config) -> &'static dyn ImageRepository {
+    match config.metadata_store {
+        MetadataStore::Sqlite => &SqliteRepository,
+        MetadataStore::KeyValue => &KeyValueRepository,
+    }
 }
 
 fn read_head(request: &IncomingRequest) -> Request {

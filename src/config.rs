@@ -345,7 +345,9 @@ impl Config {
 }
 
 #[cfg(test)]
-fn example_variable(replaced: &[(&str, &str)]) -> impl Fn(&str) -> Result<String, String> {
+pub(crate) fn example_variable(
+    replaced: &[(&str, &str)],
+) -> impl Fn(&str) -> Result<String, String> {
     const COMPLETE: [(&str, &str); 16] = [
         ("s3_endpoint", "http://127.0.0.1:9000"),
         ("s3_region", "us-east-1"),

@@ -19,6 +19,9 @@ const MAX_STORAGE_KEY_BYTES: usize = 1024;
 pub struct ImageId(Uuid);
 
 impl ImageId {
+    /// The one whose bits are all zero (RFC 9562 section 5.9).
+    pub const NIL: Self = Self(Uuid::nil());
+
     /// Parses any form the `uuid` crate knows: hyphenated, simple, braced, URN, either case.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

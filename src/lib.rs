@@ -9,7 +9,8 @@
 //! component ─▶ serve ──▶ route · preconditions · range · cors · reply · config ─▶ image · error
 //!     │ │ │       ├────▶ metadata  (trait ImageRepository) ◀── metadata/{sqlite, key_value}
 //!     │ │ └▶ pipe └────▶ storage   (trait StorageBackend)  ◀── storage/s3 ─▶ retry · sign · …
-//!     │ └──▶ records ──▶ route · preconditions · reply · config · metadata
+//!     │ ├──▶ records ──▶ route · preconditions · reply · config · metadata
+//!     │ └──▶ readiness ▶ reply · config · metadata
 //!     └── adapters
 //! ```
 //!
@@ -33,6 +34,7 @@ pub mod metadata;
 pub mod preconditions;
 pub mod quoted;
 pub mod range;
+pub mod readiness;
 pub mod records;
 pub mod reply;
 pub mod request_log;

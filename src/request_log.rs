@@ -127,6 +127,12 @@ impl RequestLog {
         self.aborted("the host does not accept the response".into());
     }
 
+    /// Why the request failed, where it did.
+    #[must_use]
+    pub fn cause(&self) -> Option<&str> {
+        self.cause.as_deref()
+    }
+
     /// Whether this line is one of those that are logged.
     #[must_use]
     pub fn is_logged(&self, logged: Logged) -> bool {

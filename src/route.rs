@@ -9,6 +9,8 @@ use crate::image::ImageId;
 /// The methods of the image route, as `Allow` lists them.
 pub const IMAGE_METHODS: &str = "GET, HEAD, OPTIONS";
 
+/// What probes ask.
+const READINESS: &str = "/readyz";
 const PREFIX: &str = "/api/v1/images/";
 const SUFFIX: &str = "/file";
 
@@ -39,6 +41,12 @@ impl Route {
         }
         image_id(encoded_id).map(Self::ImageFile)
     }
+}
+
+/// Whether a probe asks if requests can be answered here.
+#[must_use]
+pub fn is_readiness(path_with_query: &str) -> bool {
+    path(path_with_query) == READINESS
 }
 
 /// The path of an image.
@@ -178,6 +186,20 @@ mod tests {
                 ),
                 "{id}"
             );
+        }
+    }
+
+    #[test]
+    fn the_readiness_route_is_one_path_with_any_query() {
+        for (path, expected) in [
+            ("/readyz", true),
+            ("/readyz?verbose=/x", true),
+            ("/readyz/", false),
+            ("//readyz", false),
+            ("/READYZ", false),
+            ("/x?/readyz", false),
+        ] {
+            assert_eq!(is_readiness(path), expected, "{path}");
         }
     }
 

@@ -159,7 +159,6 @@ mod tests {
     };
 
     use super::*;
-    use crate::config::Logged;
     use crate::error::MetadataError;
     use crate::image::{Record, StorageKey};
     use crate::metadata::Put;
@@ -290,7 +289,7 @@ mod tests {
         let (_, _, log) = ask(&request(&Method::GET, &[]), &[]);
 
         assert!(log.image_id.is_some() && log.metadata_ms.is_some());
-        assert!(log.storage_first_byte_ms.is_some() && !log.is_logged(Logged::Failures));
+        assert!(log.storage_first_byte_ms.is_some() && log.cause().is_none());
     }
 
     #[test]
@@ -313,7 +312,7 @@ mod tests {
         let (reply, asked, log) = ask(&unknown, &[]);
 
         assert_eq!((reply.status.as_u16(), asked), (404, vec![]));
-        assert!(log.is_logged(Logged::Failures));
+        assert!(log.cause().is_some());
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod memory;
 mod metadata;
 mod openapi;
 mod ranges;
+mod readiness;
 mod records;
 mod request_log;
 mod routing;

@@ -61,6 +61,21 @@ fn the_records_route_answers_whatever_schemathesis_makes_of_the_openapi_document
     });
 }
 
+#[test]
+fn the_readiness_route_answers_whatever_schemathesis_makes_of_the_openapi_document_as_documented() {
+    let Some(schemathesis) = schemathesis() else {
+        return;
+    };
+    let storage = Storage::start();
+    let app = Launch::on(&storage)
+        .variable("cors_allowed_origins", "https://app.example")
+        .start();
+
+    assert_documented(schemathesis, "/readyz", &storage, &app);
+
+    assert_eq!(storage.asked(), 0);
+}
+
 /// The program; without it, a test is skipped.
 fn schemathesis() -> Option<OsString> {
     let program = std::env::var_os("SCHEMATHESIS");

@@ -287,6 +287,11 @@ impl App {
         KeyValue::open(self.state.path(), self.redis.as_ref())
     }
 
+    /// The Redis server of its records, where they are in one.
+    pub fn redis(&mut self) -> Option<&mut Redis> {
+        self.redis.as_mut()
+    }
+
     /// All records, by the ids of their images.
     pub fn records(&self) -> BTreeMap<String, serde_json::Value> {
         match self.store {
