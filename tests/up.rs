@@ -202,6 +202,32 @@ fn a_data_folder_is_of_one_up_alone_and_nobody_forgets_what_another_uses() {
 }
 
 #[test]
+fn an_application_that_is_not_ready_is_told_with_its_code_and_cause_and_nothing_is_imported() {
+    let data = folder_with_images("unready");
+
+    let unready = command(data.path(), "sqlite")
+        .args(["--listen", "0", "--gallery", "0"])
+        .env("SPIN_VARIABLE_MAX_IMAGE_BYTES", "50MB")
+        .output()
+        .unwrap();
+
+    assert_eq!(unready.status.code(), Some(1));
+    let error = String::from_utf8_lossy(&unready.stderr);
+    assert!(
+        error.contains("the application is not ready, configuration_error: the cause is"),
+        "{error}"
+    );
+    assert!(
+        error.contains("the variable max_image_bytes must be"),
+        "{error}"
+    );
+    let log = data.path().join(".spin/logs/image-proxy_stderr.txt");
+    assert!(error.contains(log.to_str().unwrap()), "{error}");
+    assert!(log.exists());
+    assert_eq!(records(data.path(), "sqlite"), 0);
+}
+
+#[test]
 fn a_port_that_is_given_twice_is_refused_before_anything_starts() {
     let data = folder_with_images("nobody");
 

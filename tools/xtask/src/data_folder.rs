@@ -79,6 +79,11 @@ impl DataFolder {
         self.0.join(".spin")
     }
 
+    /// What the application says of its requests: Spin's own choice of name.
+    pub fn log(&self) -> PathBuf {
+        self.state().join("logs/image-proxy_stderr.txt")
+    }
+
     /// Where embedded storage keeps its buckets.
     pub fn objects(&self) -> PathBuf {
         self.0.join(".image-proxy/storage")

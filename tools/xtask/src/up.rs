@@ -5,6 +5,7 @@ mod announcement;
 mod application;
 mod local;
 mod programs;
+mod readiness;
 mod samples;
 mod start;
 

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::announcement::Announcement;
 use super::application::Launch;
 use super::programs::Programs;
-use super::{Args, address, samples};
+use super::{Args, address, readiness, samples};
 use crate::data_folder::DataFolder;
 use crate::metadata_store::MetadataStore;
 use crate::project;
@@ -60,7 +60,9 @@ impl Up<'_> {
             APPLICATION,
             &self.application(&settings, &token, origins.as_deref()),
         )?;
-        let api = origin(address::reachable(programs.address_of(APPLICATION)?));
+        let application = address::reachable(programs.address_of(APPLICATION)?);
+        readiness::ensure(application, &self.data.log())?;
+        let api = origin(application);
 
         let metadata = self.args.local.metadata;
         let running = Running::on(&settings, api.clone(), token, metadata, gallery.map(origin));
