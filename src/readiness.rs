@@ -74,6 +74,7 @@ mod tests {
     use crate::image::{Image, Record};
     use crate::metadata::Put;
     use crate::reply::Content;
+    use crate::request_log::X_REQUEST_ID;
 
     /// Answers every look-up so, and counts them.
     struct Store {
@@ -201,8 +202,12 @@ mod tests {
             [|store| Ok(store), |_| Err(broken_setting())];
 
         for images in images {
-            let (get, _) = ask(&Method::GET, images(&store));
-            let (head, _) = ask(&Method::HEAD, images(&store));
+            let (mut get, _) = ask(&Method::GET, images(&store));
+            let (mut head, _) = ask(&Method::HEAD, images(&store));
+            // That of another request is another one.
+            for reply in [&mut get, &mut head] {
+                reply.headers.remove(X_REQUEST_ID);
+            }
 
             assert_eq!((head.status, &head.headers), (get.status, &get.headers));
             assert_eq!(head.headers[CONTENT_LENGTH], text(&get).len().to_string());
@@ -226,9 +231,13 @@ mod tests {
     }
 
     #[test]
-    fn every_setting_is_read_the_records_token_too() {
-        for (name, value) in [("max_image_bytes", "50MB"), ("records_token", "short")] {
-            let replaced = [(name, value), ("records_token", "")];
+    fn every_setting_is_read_those_too_that_few_requests_need() {
+        for (name, value) in [
+            ("max_image_bytes", "50MB"),
+            ("records_token", "short"),
+            ("log", "some"),
+        ] {
+            let replaced = [(name, value), ("records_token", ""), ("log", "all")];
             let variable = example_variable(&replaced);
 
             let error = all_settings(Config::read(&variable), &variable)
@@ -237,7 +246,7 @@ mod tests {
 
             assert!(error.contains(name), "{error}");
         }
-        let ready = example_variable(&[("records_token", "")]);
+        let ready = example_variable(&[("records_token", ""), ("log", "all")]);
         assert!(all_settings(Config::read(&ready), &ready).is_ok());
     }
 }
