@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-use crate::harness::{can_run, root, say, skip};
+use crate::harness::{can_run, is_installed, root, say, skip};
 
 const MANIFESTS: &str = "deploy/spinkube";
 const OVERLAYS: [&str; 2] = ["aws", "minio-demo"];
@@ -24,7 +24,7 @@ fn every_document_of_every_overlay_fits_its_schema_the_others_and_spin_toml() {
     say(report.trim_end());
     assert!(output.status.success(), "{report}");
     for overlay in OVERLAYS {
-        for subject in ["SpinApp image-proxy", "variables of spin.toml"] {
+        for subject in ["SpinApp image-proxy", "probes", "variables of spin.toml"] {
             assert!(
                 report.contains(&format!("{overlay}: {subject}: ok")),
                 "nothing is said of {overlay}, {subject}"
@@ -34,12 +34,30 @@ fn every_document_of_every_overlay_fits_its_schema_the_others_and_spin_toml() {
 }
 
 /// A file, what in it, by what it is replaced, and what is then said.
-const MISTAKES: [(&str, &str, &str, &str); 17] = [
+const MISTAKES: [(&str, &str, &str, &str); 20] = [
     (
         "base/spin-app.yaml",
         "initialDelaySeconds: 1\n",
         "initialDelay: 1\n",
         "SpinApp image-proxy: spec.checks.readiness: Additional properties are not allowed",
+    ),
+    (
+        "base/spin-app.yaml",
+        "path: /readyz",
+        "path: /.well-known/spin/health",
+        "readiness asks /.well-known/spin/health, not /readyz: pods with a broken setting would replace good ones",
+    ),
+    (
+        "base/spin-app.yaml",
+        "path: /.well-known/spin/health",
+        "path: /readyz",
+        "liveness asks /readyz, not /.well-known/spin/health: pods would be restarted for a store that is gone",
+    ),
+    (
+        "base/spin-app.yaml",
+        "timeoutSeconds: 6",
+        "timeoutSeconds: 5",
+        "readiness ends within 5 s, for which a locked database is waited for",
     ),
     (
         "base/disruption-budget.yaml",
@@ -268,6 +286,69 @@ fn the_guides_schema_is_sql_that_can_be_run_again() {
 
     let columns = "SELECT id, storage_key, mime_type, hash, size_bytes FROM images";
     assert!(database.prepare(columns).is_ok());
+}
+
+#[test]
+fn the_guides_line_for_the_log_tells_the_failures_of_the_last_hour_and_their_causes() {
+    let what = "jq, which `apt-get install jq` installs,";
+    if !can_run(is_installed("jq"), what) {
+        return;
+    }
+    let [line] = &commands("jq ")[..] else {
+        panic!("{GUIDE} has not one line of jq");
+    };
+    let (recent, old) = (minutes_ago(10), minutes_ago(70));
+    let log = [
+        format!(r#"{{"time":"{recent}","level":"info","status":200,"request_id":"fine"}}"#),
+        format!(r#"{{"time":"{old}","level":"error","status":500,"request_id":"old"}}"#),
+        entry(
+            &recent,
+            "error",
+            500,
+            "storage_error",
+            "no answer\twithin limits",
+        ),
+        "Serving http://127.0.0.1:3000".to_owned(),
+        String::new(),
+        "5".to_owned(),
+        r#"{"level":"error","time":"then"}"#.to_owned(),
+        r#"{"level":"error"}"#.to_owned(),
+        entry(&recent, "warn", 206, "storage_error", "the stream broke"),
+    ];
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("image-proxy.log"), log.join("\n")).unwrap();
+
+    let output = Command::new("sh")
+        .current_dir(folder.path())
+        .args(["-c", line])
+        .output()
+        .unwrap();
+
+    let told = [
+        format!("{recent}\terror\t500\tGET\t/x\tstorage_error\tone\tno answer\\twithin limits\n"),
+        format!("{recent}\twarn\t206\tGET\t/x\tstorage_error\tone\tthe stream broke\n"),
+    ];
+    assert_eq!(text(&output), told.concat());
+    assert!(output.status.success());
+}
+
+/// A line of the log, of a request that failed.
+fn entry(time: &str, level: &str, status: u16, code: &str, cause: &str) -> String {
+    serde_json::json!({
+        "time": time, "level": level, "status": status, "code": code, "cause": cause,
+        "method": "GET", "path": "/x", "request_id": "one",
+    })
+    .to_string()
+}
+
+/// As the log writes it, to the nanosecond.
+fn minutes_ago(minutes: u32) -> String {
+    let query = "SELECT strftime('%Y-%m-%dT%H:%M:%S.123456789Z', 'now', ?)";
+    let database = rusqlite::Connection::open_in_memory().unwrap();
+    let before = format!("-{minutes} minutes");
+    database
+        .query_one(query, [before], |row| row.get(0))
+        .unwrap()
 }
 
 #[test]

@@ -28,6 +28,13 @@ try:
 except ImportError as error:
     sys.exit(f"{sys.executable} has no {error.name}; {INSTALL}")
 
+# Answered by the component.
+READINESS = "/readyz"
+# Answered by Spin.
+HEALTH = "/.well-known/spin/health"
+# As long as SQLite waits for a lock, in Spin.
+LOCK_SECONDS = 5
+
 # The CRDs are long: read by libyaml where there is one.
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -47,6 +54,7 @@ def main() -> int:
         for subject, found in {
             "references": stack.reference_faults(),
             "operator's rules": stack.operator_faults(),
+            "probes": stack.probe_faults(),
             "selectors and targets": stack.target_faults(),
             "credentials": stack.credential_faults(),
             "variables of spin.toml": stack.variable_faults(application),
@@ -241,6 +249,21 @@ class Stack:
         executors = [(e["metadata"]["name"], e["metadata"].get("namespace")) for e in self.of_kind("SpinAppExecutor")]
         if (self.spec["executor"], self.app["metadata"].get("namespace")) not in executors:
             faults.append(f"there is no executor {self.spec['executor']} in the application's namespace")
+        return faults
+
+    def probe_faults(self) -> list[str]:
+        """Each probe asks whom it is about: readiness the component, liveness Spin."""
+        faults = []
+        checks = self.spec.get("checks", {})
+        asked = {name: checks.get(name, {}).get("httpGet", {}).get("path") for name in ("readiness", "liveness")}
+        if asked["readiness"] != READINESS:
+            faults.append(
+                f"readiness asks {asked['readiness']}, not {READINESS}: pods with a broken setting would replace good ones"
+            )
+        if asked["liveness"] != HEALTH:
+            faults.append(f"liveness asks {asked['liveness']}, not {HEALTH}: pods would be restarted for a store that is gone")
+        if checks.get("readiness", {}).get("timeoutSeconds", 1) <= LOCK_SECONDS:
+            faults.append(f"readiness ends within {LOCK_SECONDS} s, for which a locked database is waited for")
         return faults
 
     def target_faults(self) -> list[str]:

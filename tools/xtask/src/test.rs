@@ -22,8 +22,8 @@ Stops at the first step that fails and says how to run it by hand. The last line
 before it stands what was skipped, and why.
 
 With --all, nothing that the black-box tests can do is left out: curl and wget download from the
-application, schemathesis holds the OpenAPI document against it, kubectl and Kubernetes' schemas
-judge the manifests, boto3 uploads (all from PyPI, in target/venv, as tests/requirements.txt says),
+application, jq reads its log, schemathesis holds the OpenAPI document against it, kubectl and
+Kubernetes' schemas judge the manifests, boto3 uploads (all from PyPI, in target/venv, as tests/requirements.txt says),
 Chromium looks at the gallery (by Node, as tests/browser/package.json says), cargo-deny checks
 licences and sources (built by cargo in target/installed), the benchmark is built and tested, and the
 tests of storage run on MinIO (on PATH, else built by Go in target/minio) and SeaweedFS (from PyPI) as
@@ -41,7 +41,7 @@ Examples:
                                        AWS_SECRET_ACCESS_KEY and AWS_REGION of the environment
   cargo xtask test storage_failures    of the black-box tests, only those of this name")]
 pub struct Args {
-    /// Also run what needs more than the Rust toolchain: curl, wget, Python, Node, Chromium
+    /// Also run what needs more than the Rust toolchain: curl, wget, jq, Python, Node, Chromium
     #[arg(long)]
     all: bool,
 

@@ -10,6 +10,9 @@ use crate::{installed, process, project, python};
 /// The programs that stand for their users in the black-box tests.
 const CLIENTS: [&str; 2] = ["curl", "wget"];
 
+/// What reads the log as the deployment guide says.
+const LOG_READER: &str = "jq";
+
 /// Where programs of cargo's are installed for tests.
 pub const INSTALLED: &str = "target/installed";
 
@@ -32,6 +35,7 @@ pub fn ensure_all() -> anyhow::Result<Programs> {
     for client in CLIENTS {
         ensure_installed(client, client)?;
     }
+    ensure_installed(LOG_READER, LOG_READER)?;
     browser::ensure()?;
     ensure_cargo_deny()?;
     let bin = python::ensure_test_programs()?;
