@@ -76,21 +76,23 @@ mod tests {
     use crate::reply::Content;
     use crate::request_log::X_REQUEST_ID;
 
+    type Found = Result<Option<Image>, MetadataError>;
+
     /// Answers every look-up so, and counts them.
     struct Store {
-        found: fn() -> Result<Option<Image>, MetadataError>,
+        found: fn() -> Found,
         asked: RefCell<usize>,
     }
 
     impl Store {
-        fn that(found: fn() -> Result<Option<Image>, MetadataError>) -> Self {
+        fn that(found: fn() -> Found) -> Self {
             let asked = RefCell::default();
             Self { found, asked }
         }
     }
 
     impl ImageRepository for Store {
-        fn get_by_id(&self, _: ImageId) -> Result<Option<Image>, MetadataError> {
+        fn get_by_id(&self, _: ImageId) -> Found {
             *self.asked.borrow_mut() += 1;
             (self.found)()
         }
@@ -138,7 +140,7 @@ mod tests {
 
     #[test]
     fn it_is_ready_where_the_store_can_be_read_whatever_is_found_there() {
-        let found: [fn() -> Result<Option<Image>, MetadataError>; 3] = [
+        let found: [fn() -> Found; 3] = [
             || Ok(None),
             || {
                 let record = Record {
@@ -198,12 +200,12 @@ mod tests {
     #[test]
     fn head_is_answered_as_get_is_without_content() {
         let store = Store::that(|| Ok(None));
-        let images: [fn(&Store) -> Result<&dyn ImageRepository, ConfigError>; 2] =
-            [|store| Ok(store), |_| Err(broken_setting())];
-
-        for images in images {
-            let (mut get, _) = ask(&Method::GET, images(&store));
-            let (mut head, _) = ask(&Method::HEAD, images(&store));
+        for is_ready in [true, false] {
+            let images = || -> Result<&dyn ImageRepository, ConfigError> {
+                is_ready.then_some(&store as _).ok_or_else(broken_setting)
+            };
+            let (mut get, _) = ask(&Method::GET, images());
+            let (mut head, _) = ask(&Method::HEAD, images());
             // That of another request is another one.
             for reply in [&mut get, &mut head] {
                 reply.headers.remove(X_REQUEST_ID);

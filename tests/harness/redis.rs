@@ -1,17 +1,14 @@
 //! A Redis server for one app's records, where Spin keeps its key-value store in one.
 
-use std::ffi::OsString;
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use super::wait_for;
 
 /// A server that runs; it ends with its owner.
 pub struct Redis {
-    program: OsString,
-    folder: PathBuf,
     port: u16,
     process: Child,
 }
@@ -23,24 +20,22 @@ impl Redis {
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = free.local_addr().unwrap().port();
         drop(free);
-        let process = run(&program, folder, port);
-        Some(Self {
-            program,
-            folder: folder.to_owned(),
-            port,
-            process,
-        })
+        let process = Command::new(program)
+            .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
+            .args(["--save", ""])
+            .arg("--dir")
+            .arg(folder)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        wait_for("Redis", || TcpStream::connect(("127.0.0.1", port)).ok());
+        Some(Self { port, process })
     }
 
     /// Ends it, and what it holds with it.
     pub fn stop(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
-    }
-
-    /// Starts it anew where it was.
-    pub fn start_again(&mut self) {
-        self.process = run(&self.program, &self.folder, self.port);
     }
 
     /// Where it is, for Spin's runtime configuration.
@@ -77,20 +72,6 @@ impl Redis {
         assert!(output.status.success(), "redis-cli: {}", output.status);
         output.stdout
     }
-}
-
-/// Starts a server and waits until it listens.
-fn run(program: &OsString, folder: &Path, port: u16) -> Child {
-    let process = Command::new(program)
-        .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
-        .args(["--save", ""])
-        .arg("--dir")
-        .arg(folder)
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    wait_for("Redis", || TcpStream::connect(("127.0.0.1", port)).ok());
-    process
 }
 
 impl Drop for Redis {

@@ -8,7 +8,7 @@ use http::{
 use http_body_util::{BodyExt, Full};
 use wasmtime_wasi_http::WasiBody;
 
-use crate::log_line::{End, RequestLog};
+use crate::log_line::{End, RequestLog, X_REQUEST_ID};
 
 /// The contract's error of a service that is full.
 const BUSY: &str = r#"{"detail":"Service is busy","code":"service_busy"}"#;
@@ -33,7 +33,7 @@ pub fn refuse(log: &RequestLog, refusal: &Refusal<'_>) -> Response<WasiBody> {
             (StatusCode::SERVICE_UNAVAILABLE, BUSY, code, cause)
         }
     };
-    log.answered(&End {
+    let request_id = log.answered(&End {
         status,
         bytes: body.len() as u64,
         code,
@@ -45,6 +45,7 @@ pub fn refuse(log: &RequestLog, refusal: &Refusal<'_>) -> Response<WasiBody> {
             (CONTENT_TYPE, HeaderValue::from_static("application/json")),
             (CACHE_CONTROL, HeaderValue::from_static("no-store")),
             (RETRY_AFTER, HeaderValue::from_static("1")),
+            (X_REQUEST_ID, request_id),
         ]);
     }
     response

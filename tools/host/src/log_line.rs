@@ -1,12 +1,11 @@
 //! The line of a request that the host ends itself, in the form of the lines of its component.
 
 use std::{
-    borrow::Cow,
     fmt::{self, Write as _},
     time::Instant,
 };
 
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
 use serde::Serialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
@@ -18,6 +17,9 @@ const MAX_PATH: usize = 200;
 
 /// Most characters of a client's own id of its request.
 const MAX_REQUEST_ID: usize = 128;
+
+/// The field that names a request, in requests and in answers that are errors.
+pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What servers log for a client that went away before its answer; it is never sent.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
@@ -65,14 +67,14 @@ impl RequestLog {
         }
     }
 
-    /// Tells of an answer that the host gave.
-    pub fn answered(&self, end: &End<'_>) {
+    /// Tells of an answer that the host gives. Gives the request's id, which an error carries.
+    pub fn answered(&self, end: &End<'_>) -> HeaderValue {
         let level = if end.status.is_server_error() {
             "error"
         } else {
             "warn"
         };
-        self.write(level, end.status.as_u16(), end);
+        self.write(level, end.status.as_u16(), end)
     }
 
     /// Tells of an answer that broke off after its head.
@@ -91,21 +93,28 @@ impl RequestLog {
         self.write("warn", CLIENT_CLOSED_REQUEST, &end);
     }
 
-    fn write(&self, level: &'static str, status: u16, end: &End<'_>) {
-        let line = self.line(level, status, end);
+    fn write(&self, level: &'static str, status: u16, end: &End<'_>) -> HeaderValue {
+        let request_id = self.request_id.clone().unwrap_or_else(new_id);
+        let line = self.line(level, status, &request_id, end);
         // Text and numbers always are JSON.
         let line = serde_json::to_string(&line).unwrap_or_default();
         self.output
             .write_error(format!("{}\n", Shown(&line)).as_bytes());
+        request_id
     }
 
-    fn line<'a>(&'a self, level: &'static str, status: u16, end: &End<'a>) -> Line<'a> {
+    fn line<'a>(
+        &'a self,
+        level: &'static str,
+        status: u16,
+        request_id: &'a HeaderValue,
+        end: &End<'a>,
+    ) -> Line<'a> {
         let target = self.target.as_ref();
-        let request_id = self.request_id.as_ref().and_then(|id| id.to_str().ok());
         Line {
             time: self.time.format(&Rfc3339).unwrap_or_default(),
             level,
-            request_id: request_id.map_or_else(|| Uuid::new_v4().to_string().into(), Cow::from),
+            request_id: request_id.to_str().unwrap_or_default(),
             method: target.map(|(method, _)| method.as_str()),
             path: target.map(|(_, uri)| beginning(uri.path())),
             status,
@@ -117,11 +126,16 @@ impl RequestLog {
     }
 }
 
+fn new_id() -> HeaderValue {
+    // Hexadecimal digits and hyphens always are a field value.
+    HeaderValue::try_from(Uuid::new_v4().to_string()).unwrap_or(HeaderValue::from_static("-"))
+}
+
 #[derive(Serialize)]
 struct Line<'a> {
     time: String,
     level: &'static str,
-    request_id: Cow<'a, str>,
+    request_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     method: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -152,7 +166,7 @@ impl fmt::Display for Shown<'_> {
 
 /// The client's id of its request, where it gives one that a line can show.
 fn own_id(headers: &HeaderMap) -> Option<&HeaderValue> {
-    let mut values = headers.get_all("x-request-id").iter();
+    let mut values = headers.get_all(X_REQUEST_ID).iter();
     let id = values.next().filter(|id| {
         (1..=MAX_REQUEST_ID).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic)
     });
