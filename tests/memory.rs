@@ -1,8 +1,8 @@
 //! Memory does not grow with the image.
 
 use crate::harness::host::is_spin_without;
-use crate::harness::process::peak_resident_bytes;
-use crate::harness::{App, Storage, TestImage, say};
+use crate::harness::process::{peak_resident_bytes, resident_bytes};
+use crate::harness::{App, Storage, TestImage, say, wait_for};
 
 const MIB: u64 = 1024 * 1024;
 const CLIENTS: usize = 32;
@@ -45,6 +45,29 @@ fn thirty_two_downloads_of_fifty_megabytes_need_at_most_64_mib_more_than_rest() 
         linear / 1024
     ));
     assert!(linear <= 4 * MIB, "a component holds {linear} bytes");
+}
+
+#[test]
+fn sixty_four_clients_that_read_nothing_and_go_leave_at_most_64_mib_more_than_rest() {
+    let storage = Storage::start();
+    let app = App::start(&storage);
+    let (small, large) = (TestImage::of_size(1000), TestImage::of_size(IMAGE_BYTES));
+    app.import(&storage, &small);
+    app.import(&storage, &large);
+    app.get(&small.path()).bytes();
+    let at_rest = resident_bytes(app.process_id());
+
+    let downloads: Vec<_> = (0..64).map(|_| app.open(&large.path())).collect();
+    drop(downloads);
+
+    // One line for each, once it has ended.
+    app.log(65);
+    if is_spin_without("its memory is its own") {
+        return;
+    }
+    wait_for("memory as at rest", || {
+        (resident_bytes(app.process_id()) <= at_rest + 64 * MIB).then_some(())
+    });
 }
 
 /// What the embedded host says when it ends.
