@@ -274,11 +274,11 @@ mod tests {
 
     #[test]
     fn the_path_is_told_without_its_query_and_at_most_200_bytes_of_it() {
-        let long = format!("/{}ä", "a".repeat(198));
+        let longer_path = format!("/{}ä", "a".repeat(198));
         for (path_with_query, told) in [
             ("/a/b?c=d?e", "/a/b"),
             ("", ""),
-            (&long, &long[..199]),
+            (&longer_path, &longer_path[..199]),
             (&"x".repeat(300), &"x".repeat(200)),
         ] {
             let log = RequestLog::start(&Method::PUT, path_with_query, &HeaderMap::new());

@@ -198,7 +198,8 @@ mod tests {
             code: Some("service_busy"),
             cause,
         };
-        let line = serde_json::to_string(&log.line("error", 503, &end)).unwrap();
+        let request_id = log.request_id.clone().unwrap_or_else(new_id);
+        let line = serde_json::to_string(&log.line("error", 503, &request_id, &end)).unwrap();
         let shown = Shown(&line).to_string();
         assert!(shown.chars().all(is_shown), "{shown}");
         serde_json::from_str(&shown).unwrap()
@@ -252,7 +253,7 @@ mod tests {
             cause: "no",
         };
 
-        let line = serde_json::to_value(log.line("warn", 400, &end)).unwrap();
+        let line = serde_json::to_value(log.line("warn", 400, &new_id(), &end)).unwrap();
 
         let names: Vec<_> = line.as_object().unwrap().keys().collect();
         assert_eq!(
