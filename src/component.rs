@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method};
 use spin_sdk::variables;
-use wasi::clocks::monotonic_clock;
 use wasi::exports::http::incoming_handler::Guest;
 use wasi::http::types::{IncomingBody, IncomingRequest, Method as WasiMethod, ResponseOutparam};
 use wasi::io::poll::{Pollable, poll};
@@ -13,6 +12,7 @@ use wasi::io::streams::InputStream;
 
 use crate::config::{Config, Logged, MetadataStore};
 use crate::cors::AllowedOrigins;
+use crate::deadline;
 use crate::error::ConfigError;
 use crate::host_failure;
 use crate::metadata::ImageRepository;
@@ -155,12 +155,11 @@ struct RequestBody {
 impl RequestBody {
     /// `None` where the host has given it away already.
     fn of(request: &IncomingRequest, limit: Duration) -> Option<Self> {
-        let nanoseconds = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
         let body = request.consume().ok()?;
         Some(Self {
             stream: body.stream().ok()?,
             _body: body,
-            deadline: monotonic_clock::subscribe_duration(nanoseconds),
+            deadline: deadline::after(limit),
         })
     }
 }

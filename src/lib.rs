@@ -21,6 +21,8 @@
 #[cfg(target_family = "wasm")]
 mod component;
 #[cfg(target_family = "wasm")]
+mod deadline;
+#[cfg(target_family = "wasm")]
 mod host_failure;
 #[cfg(target_family = "wasm")]
 mod pipe;

@@ -4,11 +4,11 @@ use std::cell::OnceCell;
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
-use wasi::clocks::monotonic_clock;
 use wasi::http::types::{ErrorCode, Fields, OutgoingBody, OutgoingResponse, ResponseOutparam};
 use wasi::io::poll::{Pollable, poll};
 use wasi::io::streams::{InputStream, OutputStream, StreamError};
 
+use crate::deadline;
 use crate::error::StorageError;
 use crate::host_failure;
 use crate::reply::{Content, Reply};
@@ -225,11 +225,13 @@ impl<'a> Transfer<'a> {
         let most = before_last_piece.min(SPLICE_BYTES);
         loop {
             match self.writer.splice(self.source, most)? {
-                0 if self.writer.check_write()? == 0 => drop(self.wait_for_room()?),
-                0 => self
-                    .source_is_ready
-                    .get_or_init(|| self.source.subscribe())
-                    .block(),
+                0 => {
+                    self.wait_for_room()?;
+                    let source_is_ready = &self.source_is_ready;
+                    source_is_ready
+                        .get_or_init(|| self.source.subscribe())
+                        .block();
+                }
                 moved => {
                     self.sent += moved;
                     return Ok(());
@@ -255,10 +257,10 @@ impl<'a> Transfer<'a> {
     /// How many bytes the client's side takes, which is more than none.
     fn wait_for_room(&self) -> Result<u64, Break> {
         // Made where there is something to wait for.
-        let deadline = OnceCell::<Pollable>::new();
+        let limit = OnceCell::<Pollable>::new();
         loop {
             match self.writer.check_write()? {
-                0 if deadline.get().is_some_and(Pollable::ready) => {
+                0 if limit.get().is_some_and(Pollable::ready) => {
                     return Err(Break::ClientTookNothing);
                 }
                 0 => {}
@@ -266,14 +268,9 @@ impl<'a> Transfer<'a> {
             }
             poll(&[
                 self.writer_is_ready.get_or_init(|| self.writer.subscribe()),
-                deadline.get_or_init(|| monotonic_clock::subscribe_duration(self.patience())),
+                limit.get_or_init(|| deadline::after(self.client_timeout)),
             ]);
         }
-    }
-
-    /// In nanoseconds.
-    fn patience(&self) -> u64 {
-        u64::try_from(self.client_timeout.as_nanos()).unwrap_or(u64::MAX)
     }
 
     fn read_last_piece(&self) -> (Vec<u8>, Result<(), StreamError>) {

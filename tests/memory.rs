@@ -8,14 +8,20 @@ const MIB: u64 = 1024 * 1024;
 const CLIENTS: usize = 32;
 const IMAGE_BYTES: usize = 50 * 1024 * 1024;
 
-#[test]
-fn thirty_two_downloads_of_fifty_megabytes_need_at_most_64_mib_more_than_rest() {
+/// An app that has served a small image, and holds a large one.
+fn start() -> (Storage, App, TestImage) {
     let storage = Storage::start();
     let app = App::start(&storage);
     let (small, large) = (TestImage::of_size(1000), TestImage::of_size(IMAGE_BYTES));
     app.import(&storage, &small);
     app.import(&storage, &large);
     app.get(&small.path()).bytes();
+    (storage, app, large)
+}
+
+#[test]
+fn thirty_two_downloads_of_fifty_megabytes_need_at_most_64_mib_more_than_rest() {
+    let (_storage, app, large) = start();
     let at_rest = peak_resident_bytes(app.process_id());
 
     std::thread::scope(|scope| {
@@ -49,12 +55,7 @@ fn thirty_two_downloads_of_fifty_megabytes_need_at_most_64_mib_more_than_rest() 
 
 #[test]
 fn sixty_four_clients_that_read_nothing_and_go_leave_at_most_64_mib_more_than_rest() {
-    let storage = Storage::start();
-    let app = App::start(&storage);
-    let (small, large) = (TestImage::of_size(1000), TestImage::of_size(IMAGE_BYTES));
-    app.import(&storage, &small);
-    app.import(&storage, &large);
-    app.get(&small.path()).bytes();
+    let (_storage, app, large) = start();
     let at_rest = resident_bytes(app.process_id());
 
     let downloads: Vec<_> = (0..64).map(|_| app.open(&large.path())).collect();

@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use wasi::clocks::monotonic_clock;
 use wasi::http::outgoing_handler;
 use wasi::http::types::{
     ErrorCode, Fields, IncomingBody, IncomingResponse, Method, OutgoingRequest, RequestOptions,
@@ -14,13 +13,14 @@ use wasi::io::streams::InputStream;
 
 use super::transport::{Pause, StorageRequest, StorageResponse, Transport};
 use crate::config::{Endpoint, StorageConfig, Timeouts};
+use crate::deadline::{self, nanoseconds};
 use crate::error::TransportError;
 use crate::host_failure;
 
 /// Enough for S3's error documents, which name the cause in their first line.
 const ERROR_DOCUMENT_BYTES: usize = 4096;
 /// An explanation is not worth more than a second of the client's time.
-const ERROR_DOCUMENT_NANOSECONDS: u64 = 1_000_000_000;
+const ERROR_DOCUMENT_TIME: Duration = Duration::from_secs(1);
 
 /// Sends requests to the configured endpoint through the host.
 pub struct WasiHttp<'a> {
@@ -80,7 +80,7 @@ impl Transport for WasiHttp<'_> {
 
     fn await_first_byte(&self, body: &ResponseBody) -> Result<(), TransportError> {
         let started = Instant::now();
-        let deadline = monotonic_clock::subscribe_duration(nanoseconds(self.time_left()));
+        let deadline = deadline::after(self.time_left());
         let first_byte = body.stream.subscribe();
         poll(&[&first_byte, &deadline]);
         if !first_byte.ready() {
@@ -97,7 +97,7 @@ impl Transport for WasiHttp<'_> {
     }
 
     fn read_error_document(&self, body: ResponseBody) -> String {
-        let deadline = monotonic_clock::subscribe_duration(ERROR_DOCUMENT_NANOSECONDS);
+        let deadline = deadline::after(ERROR_DOCUMENT_TIME);
         let mut document = Vec::new();
         while document.len() < ERROR_DOCUMENT_BYTES {
             poll(&[&body.stream.subscribe(), &deadline]);
@@ -174,10 +174,6 @@ fn request_options(timeouts: Timeouts) -> Option<RequestOptions> {
         .set_between_bytes_timeout(limit(timeouts.between_bytes))
         .ok()?;
     Some(options)
-}
-
-fn nanoseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn storage_response(

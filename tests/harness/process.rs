@@ -60,11 +60,9 @@ pub fn sockets(process_id: u32) -> usize {
             .filter_map(|line| line.split_whitespace().nth(6))
             .map(|inode| format!("socket:[{inode}]"))
             .collect();
-        std::fs::read_dir(format!("/proc/{id}/fd"))
-            .unwrap()
-            .filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok())
-            .filter_map(|target| target.into_os_string().into_string().ok())
-            .filter(|target| target.starts_with("socket:") && !local.contains(target))
+        files_of(id)
+            .iter()
+            .filter(|target| target.starts_with("socket:") && !local.contains(*target))
             .count()
     };
     with_children(process_id).into_iter().map(of_process).sum()
@@ -76,7 +74,7 @@ pub fn watched_connections(process_id: u32, port: u16) -> usize {
     const KEEP_ALIVE_TIMER: &str = "02:";
     let port = format!(":{port:04X}");
     let connections = std::fs::read_to_string(format!("/proc/{process_id}/net/tcp")).unwrap();
-    let of_process = sockets_of(process_id);
+    let files = files_of(process_id);
     let is_watched = |line: &&str| {
         let columns: Vec<_> = line.split_whitespace().collect();
         let inode = columns.get(9).map(|inode| format!("socket:[{inode}]"));
@@ -84,12 +82,13 @@ pub fn watched_connections(process_id: u32, port: u16) -> usize {
             && columns[1..3].iter().any(|address| address.ends_with(&port))
             && columns[3] == ESTABLISHED
             && columns[5].starts_with(KEEP_ALIVE_TIMER)
-            && inode.is_some_and(|inode| of_process.contains(&inode))
+            && inode.is_some_and(|inode| files.contains(&inode))
     };
     connections.lines().filter(is_watched).count()
 }
 
-fn sockets_of(process_id: u32) -> HashSet<String> {
+/// What its open files are.
+fn files_of(process_id: u32) -> Vec<String> {
     std::fs::read_dir(format!("/proc/{process_id}/fd"))
         .unwrap()
         .filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok())
