@@ -46,10 +46,8 @@ fn ask(application: SocketAddr) -> std::io::Result<String> {
     let mut connection = TcpStream::connect(application)?;
     connection.set_read_timeout(Some(LIMIT))?;
     connection.set_write_timeout(Some(LIMIT))?;
-    write!(
-        connection,
-        "GET /readyz HTTP/1.0\r\nHost: {application}\r\n\r\n"
-    )?;
+    let request = format!("GET /readyz HTTP/1.0\r\nHost: {application}\r\n\r\n");
+    connection.write_all(request.as_bytes())?;
     let mut answer = String::new();
     connection.read_to_string(&mut answer)?;
     Ok(answer)
@@ -69,10 +67,16 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let application = thread::spawn(move || {
             let (mut connection, _) = listener.accept().unwrap();
-            let mut request = [0; 4096];
-            let length = connection.read(&mut request).unwrap();
+            let mut request = Vec::new();
+            // A connection closed with something unread is reset, and its answer lost.
+            while !request.ends_with(b"\r\n\r\n") {
+                let mut piece = [0; 4096];
+                let length = connection.read(&mut piece).unwrap();
+                assert_ne!(length, 0, "the request broke off");
+                request.extend_from_slice(&piece[..length]);
+            }
             connection.write_all(answer.as_bytes()).unwrap();
-            String::from_utf8(request[..length].into()).unwrap()
+            String::from_utf8(request).unwrap()
         });
         let outcome = ensure(address, Path::new("log.txt"));
         let request = application.join().unwrap();
