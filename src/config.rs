@@ -42,6 +42,8 @@ pub struct StorageConfig {
     pub timeouts: Timeouts,
     /// Requests sent for one answer before it is given up, 1 to 10.
     pub max_attempts: NonZeroU32,
+    /// Whether only what is known to be the object of the record's SHA-256 is served.
+    pub require_checksum: bool,
 }
 
 /// An origin without a default port, so that it equals the `Host` field that is signed.
@@ -161,6 +163,11 @@ impl Config {
                             .ok()
                             .filter(|attempts: &NonZeroU32| attempts.get() <= 10)
                     },
+                )?,
+                require_checksum: settings.parse(
+                    "require_checksum",
+                    "'true' or 'false'",
+                    |text| text.parse().ok(),
                 )?,
             },
             metadata_store: settings.parse(
@@ -348,7 +355,7 @@ impl Config {
 pub(crate) fn example_variable(
     replaced: &[(&str, &str)],
 ) -> impl Fn(&str) -> Result<String, String> {
-    const COMPLETE: [(&str, &str); 16] = [
+    const COMPLETE: [(&str, &str); 17] = [
         ("s3_endpoint", "http://127.0.0.1:9000"),
         ("s3_region", "us-east-1"),
         ("s3_bucket", "images"),
@@ -362,6 +369,7 @@ pub(crate) fn example_variable(
         ("s3_total_timeout_ms", "30000"),
         ("client_timeout_ms", "60000"),
         ("s3_max_attempts", "3"),
+        ("require_checksum", "false"),
         ("metadata_store", "sqlite"),
         ("max_image_bytes", "52428800"),
         ("cors_allowed_origins", ""),

@@ -16,8 +16,9 @@ const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-resource-policy");
 
 /// What a page may read beyond the fields that are always readable.
-const EXPOSED: HeaderValue =
-    HeaderValue::from_static("ETag, Content-Length, Content-Range, Accept-Ranges, X-Request-Id");
+const EXPOSED: HeaderValue = HeaderValue::from_static(
+    "ETag, Content-Length, Content-Range, Accept-Ranges, Repr-Digest, X-Request-Id",
+);
 
 /// What a page may ask with.
 const ALLOWED_METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
@@ -148,7 +149,7 @@ mod tests {
                     ("access-control-allow-origin", "*"),
                     (
                         "access-control-expose-headers",
-                        "ETag, Content-Length, Content-Range, Accept-Ranges, X-Request-Id"
+                        "ETag, Content-Length, Content-Range, Accept-Ranges, Repr-Digest, X-Request-Id"
                     ),
                     ("cross-origin-resource-policy", "cross-origin"),
                 ]
@@ -166,7 +167,7 @@ mod tests {
                 ("access-control-allow-origin", PAGE),
                 (
                     "access-control-expose-headers",
-                    "ETag, Content-Length, Content-Range, Accept-Ranges, X-Request-Id"
+                    "ETag, Content-Length, Content-Range, Accept-Ranges, Repr-Digest, X-Request-Id"
                 ),
                 ("cross-origin-resource-policy", "cross-origin"),
                 ("vary", "Origin"),

@@ -6,6 +6,7 @@ use http::StatusCode;
 use thiserror::Error;
 
 use crate::quoted::Quoted;
+use crate::sha256::Sha256;
 
 /// Why a request is not answered with an image.
 ///
@@ -250,6 +251,28 @@ pub enum StorageError {
     /// The object is stored encoded, so that its bytes are not the image's.
     #[error("the object is stored with Content-Encoding {}: store the image itself", Quoted(.0))]
     Encoded(String),
+    /// The object is not the one whose hash the record holds.
+    #[error(
+        "another object lies under this key: its SHA-256 is {found}, the record's {expected} in base64; \
+         put the image there again, or import what is there under another id"
+    )]
+    OtherObject {
+        /// What storage or the component found, in base64.
+        found: String,
+        /// The record's, in base64.
+        expected: String,
+    },
+    /// `require_checksum` is set, and storage keeps no SHA-256 of the whole object.
+    #[error(
+        "storage keeps no SHA-256 of this object, which require_checksum wants: upload it in one piece \
+         with x-amz-checksum-sha256, as image-proxy-import does"
+    )]
+    NoChecksum,
+    /// `require_checksum` is set, and the record's hash is of another kind.
+    #[error(
+        "the record's hash is not a SHA-256, which require_checksum wants: import the image again"
+    )]
+    NoSha256,
     /// The stream ended, stalled or broke before it was whole.
     #[error("storage's stream broke after {received} of {expected} bytes: {cause}")]
     Interrupted {
@@ -260,6 +283,16 @@ pub enum StorageError {
         /// What the host says of it.
         cause: String,
     },
+}
+
+impl StorageError {
+    /// That storage has the object of one SHA-256 in the place of that of another.
+    pub(crate) fn other_object(found: Sha256, expected: Sha256) -> Self {
+        Self::OtherObject {
+            found: found.to_base64(),
+            expected: expected.to_base64(),
+        }
+    }
 }
 
 /// What a storage request met instead of an answer.
@@ -299,16 +332,22 @@ pub enum TransportError {
          answer with at most as many header fields as the host reads ({0})"
     )]
     Broken(String),
-    /// The connection broke after the answer's head, before its first byte.
-    #[error("connection failed: it broke after the answer's head, before the first byte ({0})")]
+    /// The connection broke after the answer's head, before its first byte, or before all of a small
+    /// object was here.
+    #[error(
+        "connection failed: it broke after the answer's head, before anything of it was sent on ({0})"
+    )]
     BrokenAfterHead(String),
     /// The answer's head did not come within `s3_first_byte_timeout_ms`.
     #[error(
         "no answer within s3_first_byte_timeout_ms: storage is slow, or hangs in the TLS handshake"
     )]
     FirstByteTimeout,
-    /// The first byte did not come within `s3_between_bytes_timeout_ms` after the head.
-    #[error("an answer without its first byte within s3_between_bytes_timeout_ms: storage is slow")]
+    /// The first byte, or the next of a small object, did not come within
+    /// `s3_between_bytes_timeout_ms`.
+    #[error(
+        "an answer without its first byte within s3_between_bytes_timeout_ms, or without all of a small image: storage is slow"
+    )]
     ContentTimeout,
     /// All attempts together took `s3_total_timeout_ms`.
     #[error("s3_total_timeout_ms is over, and there is no answer")]

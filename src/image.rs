@@ -8,6 +8,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::error::UnusableRecord;
+use crate::sha256::Sha256;
 
 /// Longest object key that S3 accepts, in bytes of UTF-8
 /// (Amazon S3 User Guide, "Naming Amazon S3 objects").
@@ -211,6 +212,8 @@ pub struct Image {
     pub mime_type: HeaderValue,
     /// The entity-tag made of the hash.
     pub etag: EntityTag,
+    /// The hash, where it is a SHA-256.
+    pub sha256: Option<Sha256>,
     /// Length in bytes.
     pub size: u64,
 }
@@ -223,6 +226,7 @@ impl TryFrom<Record> for Image {
             storage_key: StorageKey::parse(record.storage_key)?,
             mime_type: parse_image_type(&record.mime_type)
                 .ok_or(UnusableRecord::MimeType(record.mime_type))?,
+            sha256: Sha256::of_hash(record.hash.as_bytes()),
             etag: EntityTag::from_hash(&record.hash).ok_or(UnusableRecord::Hash(record.hash))?,
             size: u64::try_from(record.size_bytes)
                 .map_err(|_| UnusableRecord::Size(record.size_bytes))?,

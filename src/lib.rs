@@ -6,7 +6,7 @@
 //! story of its own, which [`records`] tells.
 //!
 //! ```text
-//! component ─▶ serve ──▶ route · preconditions · range · cors · reply · config ─▶ image · error
+//! component ─▶ serve ──▶ route · preconditions · range · cors · reply · config ─▶ image · sha256 · error
 //!     │ │ │       ├────▶ metadata  (trait ImageRepository) ◀── metadata/{sqlite, key_value}
 //!     │ │ └▶ pipe └────▶ storage   (trait StorageBackend)  ◀── storage/s3 ─▶ retry · sign · …
 //!     │ ├──▶ records ──▶ route · preconditions · reply · config · metadata
@@ -42,4 +42,5 @@ pub mod reply;
 pub mod request_log;
 pub mod route;
 pub mod serve;
+pub mod sha256;
 pub mod storage;

@@ -46,6 +46,10 @@ pub fn send(
             Some(response) => response.send_text(&text, out, log),
             None => refused(out, log),
         },
+        Content::Bytes(bytes) => match Response::open(head) {
+            Some(response) => response.send_bytes(&bytes, client_timeout, out, log),
+            None => refused(out, log),
+        },
         Content::Stream { body, length } => match Response::open(head) {
             Some(response) => response.send_stream(&body, length, client_timeout, out, log),
             None => refused(out, log),
@@ -101,6 +105,32 @@ impl Response {
         }
     }
 
+    /// Sends a body that is here, as much of it before the head as the host has room for.
+    fn send_bytes(
+        self,
+        bytes: &[u8],
+        client_timeout: Duration,
+        out: ResponseOutparam,
+        log: &mut RequestLog,
+    ) {
+        let mut client = Client::new(&self.writer, client_timeout);
+        let room = self.writer.check_write().unwrap_or_default();
+        let room = usize::try_from(room).unwrap_or(usize::MAX);
+        let (before_head, after_head) = bytes.split_at(room.min(bytes.len()));
+        let begun = client.write(before_head);
+        ResponseOutparam::set(out, Ok(self.head));
+        let ended = begun.and_then(|()| client.write(after_head));
+        log.bytes = client.taken;
+        drop(client);
+        End {
+            writer: self.writer,
+            body: self.body,
+            expected: bytes.len() as u64,
+            client_timeout,
+        }
+        .of(ended, log);
+    }
+
     /// Sends the body, with the head between its first bytes and the rest. A body that is not finished
     /// makes the host abort the response, so that the client sees a failed transfer.
     fn send_stream(
@@ -111,12 +141,33 @@ impl Response {
         out: ResponseOutparam,
         log: &mut RequestLog,
     ) {
-        let mut transfer = Transfer::new(&source.stream, &self.writer, client_timeout, length);
+        let client = Client::new(&self.writer, client_timeout);
+        let mut transfer = Transfer::new(&source.stream, client, length);
         let begun = transfer.begin();
         ResponseOutparam::set(out, Ok(self.head));
         let ended = begun.and_then(|()| transfer.finish());
-        log.bytes = transfer.sent;
+        log.bytes = transfer.client.taken;
         drop(transfer);
+        End {
+            writer: self.writer,
+            body: self.body,
+            expected: length,
+            client_timeout,
+        }
+        .of(ended, log);
+    }
+}
+
+/// What is left of a response once its body has been sent, or broken off.
+struct End {
+    writer: OutputStream,
+    body: OutgoingBody,
+    expected: u64,
+    client_timeout: Duration,
+}
+
+impl End {
+    fn of(self, ended: Result<(), Break>, log: &mut RequestLog) {
         match ended {
             Ok(()) => {
                 drop(self.writer);
@@ -126,7 +177,7 @@ impl Response {
                 }
             }
             Err(Break::ClientTookNothing) => {
-                let limit = client_timeout.as_secs_f64();
+                let limit = self.client_timeout.as_secs_f64();
                 log.client_failed(format!("the client took nothing for {limit} s"));
             }
             // The writer tells whose end of the stream is gone.
@@ -136,7 +187,7 @@ impl Response {
             Err(Break::Stream(cause)) => {
                 let error = StorageError::Interrupted {
                     received: log.bytes,
-                    expected: length,
+                    expected: self.expected,
                     cause: host_failure::stream(&cause),
                 };
                 log.aborted(format!("response aborted: {error}"));
@@ -159,99 +210,36 @@ impl From<StreamError> for Break {
     }
 }
 
-/// A body on its way from storage to the client.
-struct Transfer<'a> {
-    source: &'a InputStream,
+/// The client's side of a body.
+struct Client<'a> {
     writer: &'a OutputStream,
-    /// What can be waited for. Children of the streams in the host's tables, and dropped before them.
-    source_is_ready: OnceCell<Pollable>,
-    writer_is_ready: OnceCell<Pollable>,
-    client_timeout: Duration,
-    length: u64,
-    sent: u64,
+    /// A child of the writer in the host's tables, and dropped before it.
+    is_ready: OnceCell<Pollable>,
+    timeout: Duration,
+    /// Bytes that were handed over.
+    taken: u64,
 }
 
-impl<'a> Transfer<'a> {
-    fn new(
-        source: &'a InputStream,
-        writer: &'a OutputStream,
-        client_timeout: Duration,
-        length: u64,
-    ) -> Self {
+impl<'a> Client<'a> {
+    fn new(writer: &'a OutputStream, timeout: Duration) -> Self {
         Self {
-            source,
             writer,
-            source_is_ready: OnceCell::new(),
-            writer_is_ready: OnceCell::new(),
-            client_timeout,
-            length,
-            sent: 0,
+            is_ready: OnceCell::new(),
+            timeout,
+            taken: 0,
         }
     }
 
-    /// Moves what can go before the head: some bytes in any case, and the rest if that is one piece
-    /// for which the host has room. Hosts take no more until the head has gone.
-    fn begin(&mut self) -> Result<(), Break> {
-        while self.sent == 0 && self.missing() > 0 {
-            self.splice()?;
-        }
-        if self.missing() <= LAST_PIECE_BYTES.min(self.writer.check_write()?) {
-            self.send_last_piece()?;
-        }
-        Ok(())
-    }
-
-    /// Moves all that is missing.
-    fn finish(&mut self) -> Result<(), Break> {
-        while self.missing() > LAST_PIECE_BYTES {
-            self.splice()?;
-        }
-        self.send_last_piece()
-    }
-
-    fn missing(&self) -> u64 {
-        self.length - self.sent
-    }
-
-    /// Lets the host move bytes without a copy through the component's memory, and none of the last
-    /// piece if there is more than that.
-    ///
-    /// Not by `blocking_splice`, which waits for the client for as long as that likes.
-    fn splice(&mut self) -> Result<(), Break> {
-        let before_last_piece = match self.missing() {
-            missing if missing > LAST_PIECE_BYTES => missing - LAST_PIECE_BYTES,
-            missing => missing,
-        };
-        let most = before_last_piece.min(SPLICE_BYTES);
-        loop {
-            match self.writer.splice(self.source, most)? {
-                0 => {
-                    self.wait_for_room()?;
-                    let source_is_ready = &self.source_is_ready;
-                    source_is_ready
-                        .get_or_init(|| self.source.subscribe())
-                        .block();
-                }
-                moved => {
-                    self.sent += moved;
-                    return Ok(());
-                }
-            }
-        }
-    }
-
-    /// Sends what is missing at once, or as much of it as comes before the stream breaks.
-    fn send_last_piece(&mut self) -> Result<(), Break> {
-        let (piece, read) = self.read_last_piece();
-        let mut rest = &piece[..];
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Break> {
+        let mut rest = bytes;
         while !rest.is_empty() {
             let room = usize::try_from(self.wait_for_room()?).unwrap_or(usize::MAX);
             let (now, later) = rest.split_at(room.min(rest.len()));
             self.writer.write(now)?;
-            self.sent += now.len() as u64;
+            self.taken += now.len() as u64;
             rest = later;
         }
-        Ok(read?)
+        Ok(())
     }
 
     /// How many bytes the client's side takes, which is more than none.
@@ -267,10 +255,88 @@ impl<'a> Transfer<'a> {
                 room => return Ok(room),
             }
             poll(&[
-                self.writer_is_ready.get_or_init(|| self.writer.subscribe()),
-                limit.get_or_init(|| deadline::after(self.client_timeout)),
+                self.is_ready.get_or_init(|| self.writer.subscribe()),
+                limit.get_or_init(|| deadline::after(self.timeout)),
             ]);
         }
+    }
+}
+
+/// A body on its way from storage to the client.
+struct Transfer<'a> {
+    source: &'a InputStream,
+    /// A child of the source in the host's tables, and dropped before it.
+    source_is_ready: OnceCell<Pollable>,
+    client: Client<'a>,
+    length: u64,
+}
+
+impl<'a> Transfer<'a> {
+    fn new(source: &'a InputStream, client: Client<'a>, length: u64) -> Self {
+        Self {
+            source,
+            source_is_ready: OnceCell::new(),
+            client,
+            length,
+        }
+    }
+
+    /// Moves what can go before the head: some bytes in any case, and the rest if that is one piece
+    /// for which the host has room. Hosts take no more until the head has gone.
+    fn begin(&mut self) -> Result<(), Break> {
+        while self.client.taken == 0 && self.missing() > 0 {
+            self.splice()?;
+        }
+        if self.missing() <= LAST_PIECE_BYTES.min(self.client.writer.check_write()?) {
+            self.send_last_piece()?;
+        }
+        Ok(())
+    }
+
+    /// Moves all that is missing.
+    fn finish(&mut self) -> Result<(), Break> {
+        while self.missing() > LAST_PIECE_BYTES {
+            self.splice()?;
+        }
+        self.send_last_piece()
+    }
+
+    fn missing(&self) -> u64 {
+        self.length - self.client.taken
+    }
+
+    /// Lets the host move bytes without a copy through the component's memory, and none of the last
+    /// piece if there is more than that.
+    ///
+    /// Not by `blocking_splice`, which waits for the client for as long as that likes.
+    fn splice(&mut self) -> Result<(), Break> {
+        let before_last_piece = match self.missing() {
+            missing if missing > LAST_PIECE_BYTES => missing - LAST_PIECE_BYTES,
+            missing => missing,
+        };
+        let most = before_last_piece.min(SPLICE_BYTES);
+        loop {
+            match self.client.writer.splice(self.source, most)? {
+                0 => {
+                    self.client.wait_for_room()?;
+                    let source_is_ready = &self.source_is_ready;
+                    source_is_ready
+                        .get_or_init(|| self.source.subscribe())
+                        .block();
+                }
+                moved => {
+                    self.client.taken += moved;
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// Sends what is missing at once, or as much of it as comes before the stream breaks.
+    fn send_last_piece(&mut self) -> Result<(), Break> {
+        let (piece, read) = self.read_last_piece();
+        self.client.write(&piece)?;
+        Ok(read?)
     }
 
     fn read_last_piece(&self) -> (Vec<u8>, Result<(), StreamError>) {

@@ -6,13 +6,14 @@ use http::header::{
     CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LOCATION, WWW_AUTHENTICATE,
     X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
 use crate::error::Error;
 use crate::image::{ByteRange, Image, ImageId, Record};
 use crate::request_log::X_REQUEST_ID;
 use crate::route::{IMAGE_METHODS, image_file};
+use crate::storage::ObjectBytes;
 
 /// An image never changes under its id (RFC 9111 section 5.2.2, RFC 8246).
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
@@ -25,6 +26,9 @@ const INERT: HeaderValue = HeaderValue::from_static(
 
 /// What is true of a record or a failure now need not be true at the next request.
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+/// What a client can verify the whole image by, also where it has it in parts (RFC 9530 section 3).
+const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
 
 const READY: &str = r#"{"status":"ready"}"#;
 
@@ -46,6 +50,8 @@ pub enum Content<B> {
     None,
     /// A short text that is already here.
     Text(String),
+    /// A small image that is already here.
+    Bytes(Vec<u8>),
     /// A stream from storage.
     Stream {
         /// Where the bytes come from.
@@ -58,14 +64,11 @@ pub enum Content<B> {
 impl<B> Reply<B> {
     /// 200 with the whole image.
     #[must_use]
-    pub fn image(image: &Image, body: B) -> Self {
+    pub fn image(image: &Image, bytes: ObjectBytes<B>) -> Self {
         Self {
             status: StatusCode::OK,
             headers: image_fields(image, image.size),
-            content: Content::Stream {
-                body,
-                length: image.size,
-            },
+            content: content(bytes, image.size),
         }
     }
 
@@ -81,15 +84,23 @@ impl<B> Reply<B> {
 
     /// 206 with a range of the image.
     #[must_use]
-    pub fn part(image: &Image, range: ByteRange, body: B) -> Self {
+    pub fn part(image: &Image, range: ByteRange, bytes: ObjectBytes<B>) -> Self {
         let length = range.length();
         let mut headers = image_fields(image, length);
         headers.insert(CONTENT_RANGE, ascii(range.to_content_range()));
         Self {
             status: StatusCode::PARTIAL_CONTENT,
             headers,
-            content: Content::Stream { body, length },
+            content: content(bytes, length),
         }
+    }
+
+    /// The same, where no range of the image would be sent.
+    #[must_use]
+    pub fn without_ranges(mut self) -> Self {
+        let none = HeaderValue::from_static("none");
+        self.headers.insert(ACCEPT_RANGES, none);
+        self
     }
 
     /// 304: the client has the image (RFC 9110 section 15.4.5).
@@ -201,9 +212,16 @@ struct PublicError<'a> {
     code: &'static str,
 }
 
+fn content<B>(bytes: ObjectBytes<B>, length: u64) -> Content<B> {
+    match bytes {
+        ObjectBytes::Stream(body) => Content::Stream { body, length },
+        ObjectBytes::Here(bytes) => Content::Bytes(bytes),
+    }
+}
+
 /// The fields of an answer that carries `length` bytes of the image.
 fn image_fields(image: &Image, length: u64) -> HeaderMap {
-    HeaderMap::from_iter([
+    let mut fields = HeaderMap::from_iter([
         (CONTENT_TYPE, image.mime_type.clone()),
         (CONTENT_LENGTH, length.into()),
         (ETAG, image.etag.as_header_value().clone()),
@@ -212,7 +230,14 @@ fn image_fields(image: &Image, length: u64) -> HeaderMap {
         (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
         (CONTENT_DISPOSITION, HeaderValue::from_static("inline")),
         (CONTENT_SECURITY_POLICY, INERT),
-    ])
+    ]);
+    if let Some(sha256) = image.sha256 {
+        fields.insert(
+            REPR_DIGEST,
+            ascii(format!("sha-256=:{}:", sha256.to_base64())),
+        );
+    }
+    fields
 }
 
 #[expect(
@@ -227,8 +252,11 @@ fn ascii(text: String) -> HeaderValue {
 mod tests {
     use super::*;
     use crate::error::{ConfigError, MetadataError, StorageError, UnusableRecord};
+    use crate::sha256::Sha256;
 
     const ID: HeaderValue = HeaderValue::from_static("request-1");
+
+    const STREAM: ObjectBytes<()> = ObjectBytes::Stream(());
 
     fn fields(headers: &HeaderMap) -> Vec<(&str, &str)> {
         let mut fields: Vec<_> = headers
@@ -251,9 +279,9 @@ mod tests {
 
     #[test]
     fn a_part_announces_its_range_and_its_own_length() {
-        let whole = Reply::image(&image(), ());
+        let whole = Reply::image(&image(), STREAM);
 
-        let part = Reply::part(&image(), ByteRange::new(1, 3, 5).unwrap(), ());
+        let part = Reply::part(&image(), ByteRange::new(1, 3, 5).unwrap(), STREAM);
 
         assert_eq!(part.status, StatusCode::PARTIAL_CONTENT);
         let mut expected = whole.headers;
@@ -268,7 +296,7 @@ mod tests {
         let reply = Reply::<()>::head(&image());
 
         assert_eq!(reply.status, StatusCode::OK);
-        assert_eq!(reply.headers, Reply::image(&image(), ()).headers);
+        assert_eq!(reply.headers, Reply::image(&image(), STREAM).headers);
         assert!(matches!(reply.content, Content::None));
     }
 
@@ -295,7 +323,7 @@ mod tests {
 
     #[test]
     fn an_image_is_answered_with_exactly_the_contract_s_fields() {
-        let reply = Reply::image(&image(), ());
+        let reply = Reply::image(&image(), STREAM);
 
         assert_eq!(reply.status, StatusCode::OK);
         assert_eq!(
@@ -445,6 +473,29 @@ mod tests {
         };
         let object: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(object["code"], "invalid_record");
+    }
+
+    #[test]
+    fn an_image_whose_hash_is_a_sha_256_carries_it_for_the_client_to_verify() {
+        let sha256 = Sha256::of_bytes(b"");
+        let image = Image {
+            sha256: Some(sha256),
+            ..image()
+        };
+        let part = ByteRange::new(1, 3, 5).unwrap();
+
+        for reply in [
+            Reply::image(&image, STREAM),
+            Reply::part(&image, part, STREAM),
+            Reply::head(&image),
+        ] {
+            assert_eq!(
+                reply.headers[REPR_DIGEST],
+                "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:"
+            );
+        }
+        let unmodified = Reply::<()>::not_modified(&image);
+        assert!(!unmodified.headers.contains_key(REPR_DIGEST));
     }
 
     #[test]

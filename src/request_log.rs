@@ -62,6 +62,9 @@ pub struct RequestLog {
     /// From asking storage to the head of its answer, retries included, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub storage_first_byte_ms: Option<f64>,
+    /// Whether an image that was answered is known to be that of the record's SHA-256.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verified: Option<bool>,
     #[serde(rename = "total_ms", serialize_with = "elapsed")]
     started: Instant,
     /// The contract's name of the failure.
@@ -88,6 +91,7 @@ impl RequestLog {
             bytes: 0,
             metadata_ms: None,
             storage_first_byte_ms: None,
+            verified: None,
             started: Instant::now(),
             code: None,
             cause: None,

@@ -32,7 +32,7 @@ pub fn serve<S: StorageBackend>(
     images: &dyn ImageRepository,
     storage: &S,
     log: &mut RequestLog,
-) -> Reply<S::Body> {
+) -> Reply<S::Stream> {
     let outcome = match Route::parse(&request.method, &request.path_with_query) {
         Ok(Route::ImageFile(id)) => serve_image_file(id, request, config, images, storage, log),
         Ok(Route::Options) => Ok(Reply::options()),
@@ -72,32 +72,39 @@ fn serve_image_file<S: StorageBackend>(
     images: &dyn ImageRepository,
     storage: &S,
     log: &mut RequestLog,
-) -> Result<Reply<S::Body>, Error> {
+) -> Result<Reply<S::Stream>, Error> {
     log.image_id = Some(id);
     let image =
         timed(&mut log.metadata_ms, || images.get_by_id(id))?.ok_or(Error::ImageNotFound)?;
     // Before the preconditions, which count only where the answer would be the image
     // (RFC 9110 section 13.2.1).
-    check_size(&image, config.max_image_bytes)?;
+    check(&image, config)?;
     match preconditions::evaluate(&request.headers, &image.etag) {
         Verdict::Proceed => {}
         Verdict::NotModified => return Ok(Reply::not_modified(&image)),
         Verdict::Failed => return Err(Error::PreconditionFailed),
     }
-    let selection = select(request, &image)?;
-    timed(&mut log.storage_first_byte_ms, || {
-        fetch(&image, selection, storage)
+    let selected = select(request, &image, config)?;
+    let (reply, is_verified) = timed(&mut log.storage_first_byte_ms, || {
+        fetch(&image, selected, storage)
+    })?;
+    log.verified = Some(is_verified);
+    Ok(match config.storage.require_checksum {
+        true => reply.without_ranges(),
+        false => reply,
     })
 }
 
-fn check_size(image: &Image, limit: u64) -> Result<(), StorageError> {
-    if image.size <= limit {
-        return Ok(());
+/// Whether the settings allow to serve the image.
+fn check(image: &Image, config: &Config) -> Result<(), StorageError> {
+    let (size, limit) = (image.size, config.max_image_bytes);
+    if size > limit {
+        return Err(StorageError::TooLarge { size, limit });
     }
-    Err(StorageError::TooLarge {
-        size: image.size,
-        limit,
-    })
+    if config.storage.require_checksum && image.sha256.is_none() {
+        return Err(StorageError::NoSha256);
+    }
+    Ok(())
 }
 
 /// What storage is asked for.
@@ -108,10 +115,14 @@ enum Fetch {
     Part(ByteRange),
 }
 
-/// `Range` is defined for `GET` alone (RFC 9110 section 14.2).
-fn select(request: &Request, image: &Image) -> Result<Fetch, Error> {
+/// `Range` is defined for `GET` alone, and may be ignored (RFC 9110 section 14.2): storage keeps no
+/// checksum by which a part could be verified.
+fn select(request: &Request, image: &Image, config: &Config) -> Result<Fetch, Error> {
     if request.method == Method::HEAD {
         return Ok(Fetch::Head);
+    }
+    if config.storage.require_checksum {
+        return Ok(Fetch::Whole);
     }
     match range::select(&request.headers, &image.etag, image.size) {
         Selection::Whole => Ok(Fetch::Whole),
@@ -124,15 +135,22 @@ fn fetch<S: StorageBackend>(
     image: &Image,
     fetch: Fetch,
     storage: &S,
-) -> Result<Reply<S::Body>, Error> {
-    let (key, size) = (&image.storage_key, image.size);
+) -> Result<(Reply<S::Stream>, bool), Error> {
     Ok(match fetch {
         Fetch::Head => {
-            storage.head(key, size)?;
-            Reply::head(image)
+            let is_verified = storage.head(image)?;
+            (Reply::head(image), is_verified)
         }
-        Fetch::Whole => Reply::image(image, storage.get(key, size, None)?),
-        Fetch::Part(range) => Reply::part(image, range, storage.get(key, size, Some(range))?),
+        Fetch::Whole => {
+            let object = storage.get(image, None)?;
+            (Reply::image(image, object.bytes), object.is_verified)
+        }
+        Fetch::Part(range) => {
+            // Of the whole, storage may tell more than of a part.
+            let part = (!range.is_whole()).then_some(range);
+            let object = storage.get(image, part)?;
+            (Reply::part(image, range, object.bytes), object.is_verified)
+        }
     })
 }
 
@@ -160,8 +178,9 @@ mod tests {
 
     use super::*;
     use crate::error::MetadataError;
-    use crate::image::{Record, StorageKey};
+    use crate::image::Record;
     use crate::metadata::Put;
+    use crate::storage::{Object, ObjectBytes};
 
     const PATH: &str = "/api/v1/images/67e55044-10b1-426f-9247-bb680e5fe0c8/file";
 
@@ -198,25 +217,24 @@ mod tests {
     struct Recorded(RefCell<Vec<String>>);
 
     impl StorageBackend for Recorded {
-        type Body = ();
+        type Stream = ();
 
-        fn get(
-            &self,
-            key: &StorageKey,
-            size: u64,
-            range: Option<ByteRange>,
-        ) -> Result<(), StorageError> {
+        fn get(&self, image: &Image, range: Option<ByteRange>) -> Result<Object<()>, StorageError> {
+            let (key, size) = (image.storage_key.as_str(), image.size);
             let range = range.map_or("whole".into(), ByteRange::to_range);
-            let asked = format!("GET {} of {size}: {range}", key.as_str());
-            self.0.borrow_mut().push(asked);
-            Ok(())
-        }
-
-        fn head(&self, key: &StorageKey, size: u64) -> Result<(), StorageError> {
             self.0
                 .borrow_mut()
-                .push(format!("HEAD {} of {size}", key.as_str()));
-            Ok(())
+                .push(format!("GET {key} of {size}: {range}"));
+            Ok(Object {
+                bytes: ObjectBytes::Stream(()),
+                is_verified: true,
+            })
+        }
+
+        fn head(&self, image: &Image) -> Result<bool, StorageError> {
+            let (key, size) = (image.storage_key.as_str(), image.size);
+            self.0.borrow_mut().push(format!("HEAD {key} of {size}"));
+            Ok(false)
         }
     }
 
@@ -252,8 +270,14 @@ mod tests {
             u16,
             &'static [&'static str],
         );
-        let table: [Case; 12] = [
+        let table: [Case; 13] = [
             (Method::GET, &[], 200, &["GET k of 3: whole"]),
+            (
+                Method::GET,
+                &[(RANGE, "bytes=0-")],
+                206,
+                &["GET k of 3: whole"],
+            ),
             (
                 Method::GET,
                 &[(RANGE, "bytes=1-")],
@@ -290,6 +314,28 @@ mod tests {
 
         assert!(log.image_id.is_some() && log.metadata_ms.is_some());
         assert!(log.storage_first_byte_ms.is_some() && log.cause().is_none());
+    }
+
+    #[test]
+    fn whether_the_image_is_verified_is_logged_where_one_is_answered() {
+        for (method, fields, verified) in [
+            (Method::GET, None, Some(true)),
+            (Method::HEAD, None, Some(false)),
+            (Method::GET, Some((IF_NONE_MATCH, "*")), None),
+        ] {
+            let fields: Vec<_> = fields.into_iter().collect();
+            let (.., log) = ask(&request(&method, &fields), &[]);
+            assert_eq!(log.verified, verified, "{method} {fields:?}");
+        }
+    }
+
+    #[test]
+    fn where_a_checksum_is_required_a_record_without_a_sha_256_fails_whatever_the_preconditions() {
+        let required = [("require_checksum", "true")];
+        for fields in [&[][..], &[(IF_NONE_MATCH, "*")]] {
+            let (reply, asked, _) = ask(&request(&Method::GET, fields), &required);
+            assert_eq!((reply.status.as_u16(), asked), (500, vec![]), "{fields:?}");
+        }
     }
 
     #[test]

@@ -6,7 +6,8 @@ use crate::harness::{App, Storage, TestImage, on_each_store};
 
 const PAGE: &str = "https://app.example";
 const LIST: &str = "https://app.example/, HTTP://127.0.0.1:4200";
-const EXPOSED: &str = "ETag, Content-Length, Content-Range, Accept-Ranges, X-Request-Id";
+const EXPOSED: &str =
+    "ETag, Content-Length, Content-Range, Accept-Ranges, Repr-Digest, X-Request-Id";
 
 /// The cross-origin fields of a response, `Vary` among them.
 fn cross_origin(response: &Response) -> Vec<(&str, &str)> {

@@ -19,7 +19,7 @@ use crate::harness::app::MetadataStore;
 use crate::harness::images::{gif, hex};
 use crate::harness::process::signal;
 use program::{Ended, Workshop};
-use storage::{Bottleneck, Hiding, What};
+use storage::{Bottleneck, Damaging, Hiding, What};
 
 /// The application's limit, `max_image_bytes`.
 const LIMIT: usize = 52_428_800;
@@ -167,7 +167,7 @@ fn an_import_ends_with_the_urls_of_all_images_and_lists_them_for_the_gallery() {
 }
 
 #[test]
-fn an_image_above_16_mb_arrives_whole_and_in_parts() {
+fn an_image_above_16_mb_arrives_whole_and_in_one_piece_with_its_checksum() {
     let workshop = Workshop::new();
     let bytes = gif("large", 20 * 1024 * 1024 + 7);
     let file = workshop.write("large.gif", &bytes);
@@ -183,10 +183,8 @@ fn an_image_above_16_mb_arrives_whole_and_in_parts() {
         "other bytes than those of the file"
     );
     let writes = workshop.storage.writes();
-    let parts = writes
-        .iter()
-        .filter(|write| write.path_and_query.contains("partNumber="));
-    assert_eq!(parts.count(), 3);
+    assert_eq!(writes.len(), 1, "{writes:?}");
+    assert!(workshop.storage.has_checksum(key.unwrap(), &bytes));
 }
 
 #[test]
@@ -206,8 +204,20 @@ fn a_file_that_changes_while_it_is_imported_becomes_no_record() {
     let reason = ended.objects().0[0]["reason"].clone();
     assert_eq!(reason, "changed while it was imported");
     assert_eq!(workshop.app.records().len(), 0);
-    let files = workshop.storage.files();
-    assert!(files.is_empty(), "{files:?}");
+    workshop.storage.wait_until_empty();
+}
+
+#[test]
+fn an_upload_that_is_damaged_on_the_way_is_refused() {
+    let workshop = Workshop::new();
+    let way = Damaging::before(&workshop.storage);
+    workshop.write("a.gif", &gif("a", 5000));
+
+    let ended = workshop.import(&["--endpoint", way.endpoint()], &[&workshop.images()]);
+
+    ended.assert_code(1);
+    assert!(ended.stderr.contains("BadDigest"), "{}", ended.stderr);
+    assert_eq!(workshop.app.records().len(), 0);
 }
 
 #[test]
@@ -355,7 +365,7 @@ fn assert_interrupted(ended: &Ended, files: usize) -> usize {
 }
 
 #[test]
-fn an_interrupted_upload_in_parts_leaves_neither_object_nor_parts_nor_record() {
+fn an_interrupted_upload_leaves_neither_object_nor_record() {
     let workshop = Workshop::new();
     let bottleneck = Bottleneck::before(&workshop.storage);
     workshop.write("large.gif", &gif("large", 20 * 1024 * 1024));
@@ -367,12 +377,10 @@ fn an_interrupted_upload_in_parts_leaves_neither_object_nor_parts_nor_record() {
     bottleneck.wait_until_stuck();
     signal(process.id(), "INT");
     let ended = Ended::of(process.wait_with_output().unwrap());
+    bottleneck.release();
 
     assert_eq!(assert_interrupted(&ended, 1), 0);
-    let last = workshop.storage.writes().pop().unwrap();
-    assert_eq!(last.method, "DELETE", "{last:?}");
-    let files = workshop.storage.files();
-    assert!(files.is_empty(), "{files:?}");
+    workshop.storage.wait_until_empty();
     assert_eq!(workshop.app.records().len(), 0);
 }
 

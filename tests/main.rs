@@ -8,6 +8,7 @@
 mod harness;
 
 mod capacity;
+mod checksums;
 mod clients;
 mod component;
 mod conditional_requests;

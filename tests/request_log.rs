@@ -32,6 +32,7 @@ fn a_served_image_is_one_line_with_its_id_status_bytes_and_timings() {
         "storage_first_byte_ms",
         "time",
         "total_ms",
+        "verified",
     ];
     assert_eq!(names, expected);
     assert_eq!(log[0]["level"], "info");

@@ -88,6 +88,7 @@ fn nothing_of_the_client_s_request_reaches_storage() {
         [
             "authorization",
             "host",
+            "x-amz-checksum-mode",
             "x-amz-content-sha256",
             "x-amz-date"
         ]

@@ -75,7 +75,8 @@ pub fn hold_keys(storage: &Storage) {
         .map(|(case, key)| (case, TestImage::of_size(1000).with_key(&key)))
         .collect();
 
-    let answers = upload(&boto3, storage, images.iter().map(|(_, image)| image));
+    let images_alone = images.iter().map(|(_, image)| (image, None));
+    let answers = upload(&boto3, storage, images_alone);
 
     let mut rows = Rows::new();
     for ((case, image), refusal) in images.iter().zip(answers) {
@@ -196,14 +197,94 @@ pub fn hold_refusals(storage: &Storage) {
     seen::hold("refusals", storage.server_name(), &rows);
 }
 
-/// Uploads by boto3; for each image, what the server said where it did not take it.
+#[test]
+fn what_a_server_keeps_of_checksums_verifies_the_object() {
+    hold_checksums(&Storage::start());
+}
+
+/// More than the component hashes itself.
+const LARGE: usize = 70_000;
+/// More than one part.
+const PARTS: usize = (5 << 20) + 1;
+
+pub fn hold_checksums(storage: &Storage) {
+    let Some(boto3) = Boto3::find() else {
+        return;
+    };
+    let app = App::start(storage);
+    let checksum = |image: &TestImage| Some(image.sha256_in_base64());
+    let mut rows = Rows::new();
+    let mut hold = |case: &str, image: TestImage, object: TestImage, checksum: Option<String>| {
+        let object = object.with_key(&image.key);
+        app.record(&image);
+        let answers = upload(&boto3, storage, [(&object, checksum)].into_iter());
+        let seen = match &answers[0] {
+            Some(words) => format!("refused: {words}"),
+            None => verified(&app, &image),
+        };
+        rows.push((case.to_owned(), seen));
+    };
+
+    let image = || TestImage::of_size(LARGE);
+    let same = |image: &TestImage| TestImage::of_bytes(image.bytes.clone());
+    let (kept, unknown) = (image(), image());
+    let parts = TestImage::of_size(PARTS);
+    let (copy, sha256) = (same(&kept), checksum(&kept));
+    hold("with its SHA-256", kept, copy, sha256);
+    let copy = same(&unknown);
+    hold("without", unknown, copy, None);
+    let copy = same(&parts);
+    hold(
+        "in two parts, with a SHA-256 of each",
+        parts,
+        copy,
+        Some("parts".into()),
+    );
+    let (other, another) = (image(), image());
+    let sha256 = checksum(&other);
+    hold(
+        "another of the same length, with its own",
+        image(),
+        other,
+        sha256,
+    );
+    let sha256 = checksum(&image());
+    hold("with that of another", image(), another, sha256);
+    seen::hold("checksums", storage.server_name(), &rows);
+}
+
+/// Whether the log says that whole, head and part are verified, or what came instead.
+fn verified(app: &App, image: &TestImage) -> String {
+    let before = app.log(0).len();
+    let requests = [
+        ("`GET`", "GET", None),
+        ("`HEAD`", "HEAD", None),
+        ("a range", "GET", Some("bytes=1-9")),
+    ];
+    let said = requests
+        .into_iter()
+        .enumerate()
+        .map(|(number, (name, method, range))| {
+            let fields: Vec<_> = range.map(|range| ("range", range)).into_iter().collect();
+            let status = app.request_with(method, &image.path(), &fields).status;
+            let entry = app.log(before + number + 1).swap_remove(before + number);
+            match entry["verified"].as_bool() {
+                Some(true) => format!("{name} verified"),
+                Some(false) => format!("{name} not verified"),
+                None => format!("{name} {}", status.as_u16()),
+            }
+        });
+    said.collect::<Vec<_>>().join(", ")
+}
+
+/// Uploads by boto3, with these checksums; for each image, what the server said where it did not take it.
 fn upload<'a>(
     boto3: &Boto3,
     storage: &Storage,
-    images: impl Iterator<Item = &'a TestImage>,
+    images: impl Iterator<Item = (&'a TestImage, Option<String>)>,
 ) -> Vec<Option<String>> {
     let objects: Vec<_> = images
-        .map(|image| (&image.key, hex(&image.bytes)))
+        .map(|(image, checksum)| (&image.key, hex(&image.bytes), checksum))
         .collect();
     let order = json!({ "bucket": storage.bucket, "objects": objects });
     let answers = boto3.run("put_objects.py", storage, &order);

@@ -1,6 +1,7 @@
 //! Where the images' bytes are.
 
 mod answer;
+mod checksum;
 mod refusal;
 mod retry;
 mod retry_after;
@@ -11,28 +12,46 @@ pub mod transport;
 pub mod wasi_http;
 
 use crate::error::StorageError;
-use crate::image::{ByteRange, StorageKey};
+use crate::image::{ByteRange, Image};
 
 /// Fetches objects.
 pub trait StorageBackend {
     /// A byte stream that has begun.
-    type Body;
+    type Stream;
 
-    /// The object, or a range of it, once storage has promised exactly that of an object of
-    /// `size` bytes.
+    /// The image's object, or a range of it that is not the whole, once storage has promised exactly
+    /// that.
     ///
     /// # Errors
     /// [`StorageError`] when storage does not answer with that.
     fn get(
         &self,
-        key: &StorageKey,
-        size: u64,
+        image: &Image,
         range: Option<ByteRange>,
-    ) -> Result<Self::Body, StorageError>;
+    ) -> Result<Object<Self::Stream>, StorageError>;
 
-    /// Confirms that there is an object of `size` bytes.
+    /// Confirms that there is the image's object, and tells whether its bytes are known to be those of
+    /// the record's SHA-256.
     ///
     /// # Errors
     /// [`StorageError`] when storage does not confirm it.
-    fn head(&self, key: &StorageKey, size: u64) -> Result<(), StorageError>;
+    fn head(&self, image: &Image) -> Result<bool, StorageError>;
+}
+
+/// What storage has of an image.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Object<S> {
+    /// The bytes that were asked for.
+    pub bytes: ObjectBytes<S>,
+    /// Whether they are known to be of the object with the record's SHA-256.
+    pub is_verified: bool,
+}
+
+/// An object's bytes, or those of a range.
+#[derive(Debug, PartialEq, Eq)]
+pub enum ObjectBytes<S> {
+    /// They come as the client takes them.
+    Stream(S),
+    /// They are all here.
+    Here(Vec<u8>),
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+use super::Object;
 use super::retry_after;
 use super::transport::{Pause, StorageResponse, Transport};
 use crate::error::{StorageError, TransportError};
@@ -21,16 +22,21 @@ const BASE_BACKOFF: Duration = Duration::from_millis(50);
 pub(super) fn send<T: Transport>(
     transport: &T,
     max_attempts: NonZeroU32,
-    attempt: impl Fn() -> Result<Outcome<T::Body>, StorageError>,
-) -> Result<(StorageResponse<T::Body>, u32), StorageError> {
+    attempt: impl Fn() -> Result<Answer<T::Body>, Failure>,
+) -> Result<(Answer<T::Body>, u32), StorageError> {
     let mut attempts = 1;
     let mut has_met_connection_error = false;
     loop {
-        let outcome = attempt()?;
+        let outcome = match attempt() {
+            Ok(answer) => Ok(answer),
+            Err(Failure::Transport(cause)) => Err(cause),
+            Err(Failure::Final(error)) => return Err(error),
+        };
         let is_last = attempts >= max_attempts.get();
         let pause = match &outcome {
             _ if is_last => None,
-            Ok(response) => pause_after_status(response, attempts),
+            Ok(Answer::Object(_)) => None,
+            Ok(Answer::Other(response)) => pause_after_status(response, attempts),
             Err(cause) if !is_transient(cause) => None,
             // Often a connection that had been idle for too long; the next one may well stand.
             Err(_) if !std::mem::replace(&mut has_met_connection_error, true) => {
@@ -44,15 +50,40 @@ pub(super) fn send<T: Transport>(
                 return Err(StorageError::Transport { attempts, cause });
             }
             (_, Some(pause)) => transport.pause(pause),
-            (Ok(response), None) => return Ok((response, attempts)),
+            (Ok(answer), None) => return Ok((answer, attempts)),
             (Err(cause), None) => return Err(StorageError::Transport { attempts, cause }),
         }
         attempts += 1;
     }
 }
 
-/// What one attempt leads to: an answer of any status, or none.
-pub(super) type Outcome<B> = Result<StorageResponse<B>, TransportError>;
+/// What one attempt leads to.
+pub(super) enum Answer<B> {
+    /// The object.
+    Object(Object<B>),
+    /// An answer of another status.
+    Other(StorageResponse<B>),
+}
+
+/// Why an attempt leads to no answer.
+pub(super) enum Failure {
+    /// Another attempt may do better.
+    Transport(TransportError),
+    /// None would.
+    Final(StorageError),
+}
+
+impl From<TransportError> for Failure {
+    fn from(cause: TransportError) -> Self {
+        Self::Transport(cause)
+    }
+}
+
+impl From<StorageError> for Failure {
+    fn from(error: StorageError) -> Self {
+        Self::Final(error)
+    }
+}
 
 /// Storage, or what stands before it, is busy or broken for a moment. Those above 504 are of
 /// gateways and content delivery networks.
@@ -82,9 +113,10 @@ fn is_transient(error: &TransportError) -> bool {
     }
 }
 
-fn told<B>(outcome: Outcome<B>) -> String {
+fn told<B>(outcome: Result<Answer<B>, TransportError>) -> String {
     match outcome {
-        Ok(response) => format!("storage's answer {}", response.status.as_u16()),
+        Ok(Answer::Object(_)) => "the object".to_owned(),
+        Ok(Answer::Other(response)) => format!("storage's answer {}", response.status.as_u16()),
         Err(cause) => cause.to_string(),
     }
 }
@@ -122,14 +154,17 @@ mod tests {
     /// The outcome of up to three attempts: a status, or the last failure.
     fn try_three_times(transport: &Scripted) -> Result<(u16, u32), StorageError> {
         let attempt = || {
-            Ok(transport.send(&StorageRequest {
+            Ok(Answer::Other(transport.send(&StorageRequest {
                 method: Method::GET,
                 path: "/images/k".into(),
                 headers: Vec::new(),
-            }))
+            })?))
         };
         let three = NonZeroU32::new(3).unwrap();
-        let (response, attempts) = send(&transport, three, attempt)?;
+        let (answer, attempts) = send(&transport, three, attempt)?;
+        let Answer::Other(response) = answer else {
+            panic!("no attempt leads to the object");
+        };
         Ok((response.status.as_u16(), attempts))
     }
 

@@ -1,17 +1,18 @@
 //! S3's `GetObject` and `HeadObject`: the request, and how it comes to its answer.
 
-use http::{HeaderValue, header};
+use http::{HeaderName, HeaderValue, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::answer::Asked;
 use super::refusal::Refusal;
-use super::retry::{self, Outcome};
+use super::retry::{self, Answer, Failure};
 use super::sign::{sign, signing_error};
 use super::transport::{StorageRequest, StorageResponse, Transport};
-use super::{StorageBackend, retry_after};
+use super::{Object, ObjectBytes, StorageBackend, checksum, retry_after};
 use crate::config::{AddressingStyle, StorageConfig};
 use crate::error::StorageError;
-use crate::image::{ByteRange, StorageKey};
+use crate::image::{ByteRange, Image, StorageKey};
+use crate::sha256::Sha256;
 
 /// Everything is encoded but RFC 3986's unreserved characters
 /// (Amazon S3 API Reference, "Signature Calculations", `UriEncode`).
@@ -35,29 +36,78 @@ impl<'a, T: Transport> S3Storage<'a, T> {
         Self { config, transport }
     }
 
-    /// The body of an answer that is what was asked for.
-    fn fetch(&self, key: &StorageKey, asked: Asked) -> Result<T::Body, StorageError> {
-        let (path, range) = (self.object_path(key), asked.range());
-        let (response, attempts) = retry::send(&self.transport, self.config.max_attempts, || {
-            Ok(self.attempt(asked, &self.signed(asked, &path, range.as_deref())?))
+    fn fetch(&self, image: &Image, asked: Asked) -> Result<Object<T::Body>, StorageError> {
+        let path = self.object_path(&image.storage_key);
+        let fields = fields(image, asked)?;
+        let (answer, attempts) = retry::send(&self.transport, self.config.max_attempts, || {
+            self.attempt(image, asked, &self.signed(asked, &path, &fields)?)
         })?;
-        if !asked.fits(response.status) {
-            return Err(self.refused(asked, response, attempts));
+        match answer {
+            Answer::Object(object) => Ok(object),
+            Answer::Other(response) => Err(self.refused(asked, response, attempts)),
         }
-        asked.check(response.status, &response.headers)?;
-        Ok(response.body)
     }
 
-    /// An answer that is the object has its first byte, too: a connection that breaks before that is
-    /// worth another attempt, since nothing has been sent to the client.
-    fn attempt(&self, asked: Asked, request: &StorageRequest) -> Outcome<T::Body> {
+    fn attempt(
+        &self,
+        image: &Image,
+        asked: Asked,
+        request: &StorageRequest,
+    ) -> Result<Answer<T::Body>, Failure> {
         let response = self.transport.send(request)?;
-        let is_object =
-            asked.fits(response.status) && asked.check(response.status, &response.headers).is_ok();
-        if is_object && asked.content_bytes() > 0 {
-            self.transport.await_first_byte(&response.body)?;
+        if !asked.fits(response.status) {
+            return Ok(Answer::Other(response));
         }
-        Ok(response)
+        asked.check(&response.headers)?;
+        let is_confirmed = match image.sha256 {
+            Some(sha256) => checksum::confirms(asked, &response.headers, sha256)?,
+            None => false,
+        };
+        let object = match image.sha256 {
+            Some(sha256) if !is_confirmed && is_hashed(asked) => {
+                self.hashed(response.body, asked, sha256)?
+            }
+            _ => self.begun(response.body, asked, is_confirmed)?,
+        };
+        Ok(Answer::Object(object))
+    }
+
+    /// An object that has its first byte: a connection that breaks before that is worth another
+    /// attempt, since nothing has been sent to the client.
+    fn begun(
+        &self,
+        body: T::Body,
+        asked: Asked,
+        is_verified: bool,
+    ) -> Result<Object<T::Body>, Failure> {
+        if self.config.require_checksum && !is_verified {
+            return Err(StorageError::NoChecksum.into());
+        }
+        if asked.content_bytes() > 0 {
+            self.transport.await_first_byte(&body)?;
+        }
+        Ok(Object {
+            bytes: ObjectBytes::Stream(body),
+            is_verified,
+        })
+    }
+
+    /// A small object, all of it, found to be the one of this SHA-256.
+    fn hashed(
+        &self,
+        body: T::Body,
+        asked: Asked,
+        expected: Sha256,
+    ) -> Result<Object<T::Body>, Failure> {
+        let bytes = self.transport.read_whole(&body, asked.content_bytes())?;
+        let found = Sha256::of_bytes(&bytes);
+        if found != expected {
+            return Err(StorageError::other_object(found, expected).into());
+        }
+        Ok(Object {
+            bytes: ObjectBytes::Here(bytes),
+            is_verified: true,
+        })
     }
 
     /// Each attempt is signed anew, since a signature carries its time.
@@ -65,17 +115,12 @@ impl<'a, T: Transport> S3Storage<'a, T> {
         &self,
         asked: Asked,
         path: &str,
-        range: Option<&str>,
+        fields: &[(HeaderName, HeaderValue)],
     ) -> Result<StorageRequest, StorageError> {
         let (endpoint, method) = (&self.config.endpoint, asked.method());
         let uri = format!("{}://{}{path}", endpoint.scheme, endpoint.authority);
-        let mut headers = sign(self.config, &method, &uri, range, self.transport.now())?;
-        if let Some(range) = range {
-            headers.push((
-                header::RANGE,
-                HeaderValue::from_str(range).map_err(signing_error)?,
-            ));
-        }
+        let mut headers = sign(self.config, &method, &uri, fields, self.transport.now())?;
+        headers.extend_from_slice(fields);
         Ok(StorageRequest {
             method,
             path: path.to_owned(),
@@ -126,31 +171,63 @@ impl<'a, T: Transport> S3Storage<'a, T> {
     }
 }
 
+/// Most bytes of an object that is hashed here where storage keeps no checksum: they pass through the
+/// component's memory anyway.
+const MAX_HASHED_BYTES: u64 = 64 * 1024;
+
+/// Whether this is a small object's whole.
+fn is_hashed(asked: Asked) -> bool {
+    matches!(asked, Asked::Whole { size } if size <= MAX_HASHED_BYTES)
+}
+
+/// The fields that say what is asked for, which are signed.
+fn fields(image: &Image, asked: Asked) -> Result<Vec<(HeaderName, HeaderValue)>, StorageError> {
+    let mut fields = Vec::with_capacity(2);
+    if let Some(range) = asked.range() {
+        let range = HeaderValue::try_from(range).map_err(signing_error)?;
+        fields.push((header::RANGE, range));
+    }
+    if image.sha256.is_some() {
+        fields.push((checksum::MODE, checksum::ENABLED));
+    }
+    Ok(fields)
+}
+
 impl<T: Transport> StorageBackend for S3Storage<'_, T> {
-    type Body = T::Body;
+    type Stream = T::Body;
 
     fn get(
         &self,
-        key: &StorageKey,
-        size: u64,
+        image: &Image,
         range: Option<ByteRange>,
-    ) -> Result<T::Body, StorageError> {
-        self.fetch(key, range.map_or(Asked::Whole { size }, Asked::Part))
+    ) -> Result<Object<T::Body>, StorageError> {
+        let size = image.size;
+        self.fetch(image, range.map_or(Asked::Whole { size }, Asked::Part))
     }
 
-    fn head(&self, key: &StorageKey, size: u64) -> Result<(), StorageError> {
-        self.fetch(key, Asked::Head { size }).map(drop)
+    fn head(&self, image: &Image) -> Result<bool, StorageError> {
+        let size = image.size;
+        match self.fetch(image, Asked::Head { size }) {
+            // A small image is served all the same, once it has been read.
+            Err(StorageError::NoChecksum) if is_hashed(Asked::Whole { size }) => {
+                self.get(image, None).map(|object| object.is_verified)
+            }
+            outcome => outcome.map(|object| object.is_verified),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderName, Method};
+    use http::Method;
 
-    use super::super::transport::scripted::{BREAKS, Outcome, STALLS, Scripted, UNREAD, answer};
+    use super::super::transport::scripted::{
+        BREAKS, BREAKS_WITHIN, Outcome, STALLS, Scripted, UNREAD, answer,
+    };
     use super::*;
     use crate::config::Config;
     use crate::error::TransportError;
+    use crate::image::Record;
 
     fn config(addressing_style: &str) -> StorageConfig {
         Config::example(&[("s3_addressing_style", addressing_style)]).storage
@@ -160,9 +237,33 @@ mod tests {
         answer(200, &[(header::CONTENT_LENGTH, "3")], "abc")
     }
 
+    /// An image with a hash that nobody can compare anything with.
+    fn image(key: &str, size_bytes: i64) -> Image {
+        image_with_hash(key, size_bytes, "1")
+    }
+
+    fn image_with_hash(key: &str, size_bytes: i64, hash: &str) -> Image {
+        let record = Record {
+            storage_key: key.into(),
+            mime_type: "image/png".into(),
+            hash: hash.into(),
+            size_bytes,
+        };
+        Image::try_from(record).unwrap()
+    }
+
+    /// The stream of an object that is not read here.
+    fn stream(object: Object<&'static str>) -> &'static str {
+        match object.bytes {
+            ObjectBytes::Stream(body) => body,
+            ObjectBytes::Here(bytes) => panic!("{} bytes are read", bytes.len()),
+        }
+    }
+
     fn get(transport: &Scripted) -> Result<&'static str, StorageError> {
-        let key = StorageKey::parse("k".into()).unwrap();
-        S3Storage::new(&config("path"), transport).get(&key, 3, None)
+        let image = image("k", 3);
+        let object = S3Storage::new(&config("path"), transport).get(&image, None);
+        object.map(stream)
     }
 
     #[test]
@@ -210,9 +311,9 @@ mod tests {
     }
 
     fn get_range(transport: &Scripted) -> Result<&'static str, StorageError> {
-        let key = StorageKey::parse("k".into()).unwrap();
         let range = ByteRange::new(2, 4, 10);
-        S3Storage::new(&config("path"), transport).get(&key, 10, range)
+        let object = S3Storage::new(&config("path"), transport).get(&image("k", 10), range);
+        object.map(stream)
     }
 
     #[test]
@@ -260,17 +361,6 @@ mod tests {
     }
 
     #[test]
-    fn the_whole_is_as_good_an_answer_to_a_range_that_is_the_whole() {
-        let key = StorageKey::parse("k".into()).unwrap();
-        let transport = Scripted::new([whole_object()]);
-        let whole = ByteRange::new(0, 2, 3);
-
-        let body = S3Storage::new(&config("path"), &transport).get(&key, 3, whole);
-
-        assert_eq!(body.unwrap(), "abc");
-    }
-
-    #[test]
     fn an_answer_that_breaks_before_its_first_byte_is_asked_for_again() {
         let length = [(header::CONTENT_LENGTH, "3")];
         let transport = Scripted::new([answer(200, &length, BREAKS), whole_object()]);
@@ -315,25 +405,23 @@ mod tests {
 
     #[test]
     fn head_and_an_object_of_no_bytes_have_no_first_byte_to_wait_for() {
-        let key = StorageKey::parse("k".into()).unwrap();
         let empty = || answer(200, &[(header::CONTENT_LENGTH, "0")], BREAKS);
         let transport = Scripted::new([empty(), empty()]);
         let config = config("path");
         let storage = S3Storage::new(&config, &transport);
 
-        storage.head(&key, 0).unwrap();
-        storage.get(&key, 0, None).unwrap();
+        storage.head(&image("k", 0)).unwrap();
+        storage.get(&image("k", 0), None).unwrap();
 
         assert_eq!(transport.requests.borrow()[0].method, Method::HEAD);
     }
 
     #[test]
     fn head_confirms_the_object_and_its_length_where_that_is_told() {
-        let key = StorageKey::parse("k".into()).unwrap();
         let head = |outcome: Outcome| {
             let transport = Scripted::new([outcome]);
             let confirmed = S3Storage::new(&config("path"), &transport)
-                .head(&key, 3)
+                .head(&image("k", 3))
                 .is_ok();
             assert_eq!(transport.requests.borrow()[0].method, Method::HEAD);
             confirmed
@@ -349,10 +437,9 @@ mod tests {
     fn the_bucket_of_another_tenant_is_encoded_as_ceph_canonicalises_it() {
         let settings = Config::example(&[("s3_bucket", "tenant:images")]).storage;
         let transport = Scripted::new([whole_object()]);
-        let key = StorageKey::parse("a:b".into()).unwrap();
 
         S3Storage::new(&settings, &transport)
-            .get(&key, 3, None)
+            .get(&image("a:b", 3), None)
             .unwrap();
 
         let path = &transport.requests.borrow()[0].path;
@@ -381,17 +468,130 @@ mod tests {
         ];
 
         for (key, encoded) in keys {
-            let key = StorageKey::parse(key.into()).unwrap();
             for (style, path) in [
                 ("path", format!("/images/{encoded}")),
                 ("virtual", format!("/{encoded}")),
             ] {
                 let transport = Scripted::new([whole_object()]);
                 S3Storage::new(&config(style), &transport)
-                    .get(&key, 3, None)
+                    .get(&image(key, 3), None)
                     .unwrap();
                 assert_eq!(transport.requests.borrow()[0].path, path);
             }
         }
+    }
+
+    /// Of `abc`.
+    const SHA256: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    const BASE64: &str = "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=";
+    const OTHER: &str = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+    const CHECKSUM: HeaderName = HeaderName::from_static("x-amz-checksum-sha256");
+
+    /// Asks for the object with the SHA-256 of `abc`, which is `size_bytes` long.
+    fn get_verified(
+        transport: &Scripted,
+        size_bytes: i64,
+        settings: &[(&str, &str)],
+    ) -> Result<Object<&'static str>, StorageError> {
+        let config = Config::example(settings).storage;
+        let image = image_with_hash("k", size_bytes, SHA256);
+        S3Storage::new(&config, transport).get(&image, None)
+    }
+
+    /// With a checksum, and without its content being read.
+    fn large(checksum: Option<&'static str>) -> Outcome {
+        let length = (header::CONTENT_LENGTH, "70000");
+        match checksum {
+            Some(checksum) => answer(200, &[length, (CHECKSUM, checksum)], UNREAD),
+            None => answer(200, &[length], UNREAD),
+        }
+    }
+
+    #[test]
+    fn the_checksum_is_asked_for_and_signed_where_the_record_s_hash_is_a_sha_256() {
+        for (hash, is_asked) in [(SHA256, true), ("1", false)] {
+            let transport = Scripted::new([Err(TransportError::FirstByteTimeout)]);
+            let image = image_with_hash("k", 3, hash);
+
+            let _ = S3Storage::new(&config("path"), &transport).get(&image, None);
+
+            let request = &transport.requests.borrow()[0];
+            let field = |name: &str| {
+                let mut fields = request.headers.iter();
+                let found = fields.find(|(known, _)| known == name);
+                found.map(|(_, value)| value.to_str().unwrap().to_owned())
+            };
+            let mode = field("x-amz-checksum-mode");
+            assert_eq!(mode.as_deref(), is_asked.then_some("ENABLED"), "{hash}");
+            let authorization = field("authorization").unwrap();
+            assert_eq!(authorization.contains(";x-amz-checksum-mode;"), is_asked);
+        }
+    }
+
+    #[test]
+    fn an_object_whose_checksum_is_the_record_s_is_verified_without_being_read() {
+        let object = get_verified(&Scripted::new([large(Some(BASE64))]), 70_000, &[]).unwrap();
+
+        assert_eq!(object.bytes, ObjectBytes::Stream(UNREAD));
+        assert!(object.is_verified);
+    }
+
+    #[test]
+    fn an_object_with_the_checksum_of_another_is_refused_and_asked_for_once() {
+        let transport = Scripted::new([large(Some(OTHER))]);
+
+        let error = get_verified(&transport, 70_000, &[]).unwrap_err();
+
+        assert!(matches!(error, StorageError::OtherObject { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_large_object_without_a_checksum_is_served_unless_one_is_required() {
+        let object = get_verified(&Scripted::new([large(None)]), 70_000, &[]).unwrap();
+        assert!(!object.is_verified);
+
+        let required = [("require_checksum", "true")];
+        let refused = get_verified(&Scripted::new([large(None)]), 70_000, &required);
+        assert!(matches!(refused, Err(StorageError::NoChecksum)));
+    }
+
+    #[test]
+    fn a_small_object_without_a_checksum_is_hashed_before_it_is_handed_over() {
+        for settings in [&[][..], &[("require_checksum", "true")]] {
+            let object = get_verified(&Scripted::new([whole_object()]), 3, settings).unwrap();
+
+            assert_eq!(object.bytes, ObjectBytes::Here(b"abc".into()));
+            assert!(object.is_verified);
+        }
+        let other = answer(200, &[(header::CONTENT_LENGTH, "3")], "abd");
+        let error = get_verified(&Scripted::new([other]), 3, &[]).unwrap_err();
+        assert!(matches!(error, StorageError::OtherObject { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_small_object_that_breaks_before_its_end_is_asked_for_again() {
+        let breaks = answer(200, &[(header::CONTENT_LENGTH, "3")], BREAKS_WITHIN);
+        let transport = Scripted::new([breaks, whole_object()]);
+
+        let object = get_verified(&transport, 3, &[]).unwrap();
+
+        assert_eq!(object.bytes, ObjectBytes::Here(b"abc".into()));
+    }
+
+    #[test]
+    fn head_is_verified_by_storage_s_checksum_and_where_one_is_required_by_the_small_object() {
+        let head = |outcomes: Vec<Outcome>, size_bytes: i64, settings: &[(&str, &str)]| {
+            let config = Config::example(settings).storage;
+            let image = image_with_hash("k", size_bytes, SHA256);
+            S3Storage::new(&config, &Scripted::new(outcomes)).head(&image)
+        };
+        let required = [("require_checksum", "true")];
+
+        assert!(head(vec![large(Some(BASE64))], 70_000, &required).unwrap());
+        assert!(head(vec![large(Some(OTHER))], 70_000, &[]).is_err());
+        assert!(!head(vec![large(None)], 70_000, &[]).unwrap());
+        assert!(head(vec![large(None)], 70_000, &required).is_err());
+        let no_checksum = answer(200, &[], UNREAD);
+        assert!(head(vec![no_checksum, whole_object()], 3, &required).unwrap());
     }
 }

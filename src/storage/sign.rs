@@ -9,22 +9,21 @@ use aws_sigv4::http_request::{
     UriPathNormalizationMode, sign as sign_request,
 };
 use aws_sigv4::sign::v4;
-use http::header::RANGE;
 use http::{HeaderName, HeaderValue, Method};
 
 use crate::config::StorageConfig;
 use crate::error::StorageError;
 
 /// The header fields that authenticate a request for `uri`, which is absolute, already
-/// percent-encoded, and sent exactly as it is signed, as is `range`.
+/// percent-encoded, and sent exactly as it is signed, as are `fields`.
 ///
 /// # Errors
 /// [`StorageError::Signing`]; not for a valid [`StorageConfig`].
-pub(super) fn sign(
+pub(super) fn sign<'a>(
     config: &StorageConfig,
     method: &Method,
     uri: &str,
-    range: Option<&str>,
+    fields: &'a [(HeaderName, HeaderValue)],
     time: SystemTime,
 ) -> Result<Vec<(HeaderName, HeaderValue)>, StorageError> {
     let credentials = &config.credentials;
@@ -45,10 +44,14 @@ pub(super) fn sign(
         .build()
         .map_err(signing_error)?
         .into();
+    let as_text = |(name, value): &'a (HeaderName, HeaderValue)| {
+        Ok((name.as_str(), value.to_str().map_err(signing_error)?))
+    };
+    let fields: Vec<_> = fields.iter().map(as_text).collect::<Result<_, _>>()?;
     let request = SignableRequest::new(
         method.as_str(),
         uri,
-        range.map(|range| (RANGE.as_str(), range)).into_iter(),
+        fields.into_iter(),
         SignableBody::Bytes(&[]),
     )
     .map_err(signing_error)?;
@@ -84,6 +87,8 @@ mod botocore;
 #[cfg(test)]
 mod tests {
     use std::time::{Duration, UNIX_EPOCH};
+
+    use http::header::RANGE;
 
     use super::*;
     use crate::config::{Config, Endpoint};
@@ -124,7 +129,7 @@ mod tests {
             &aws_example(),
             &Method::GET,
             "https://examplebucket.s3.amazonaws.com/test.txt",
-            None,
+            &[],
             example_time(),
         )
         .unwrap();
@@ -149,7 +154,7 @@ mod tests {
             &aws_example(),
             &Method::GET,
             "https://examplebucket.s3.amazonaws.com/?lifecycle",
-            None,
+            &[],
             example_time(),
         )
         .unwrap();
@@ -166,7 +171,7 @@ mod tests {
             &aws_example(),
             &Method::GET,
             "https://examplebucket.s3.amazonaws.com/test.txt",
-            Some("bytes=0-9"),
+            &[(RANGE, HeaderValue::from_static("bytes=0-9"))],
             example_time(),
         )
         .unwrap();
@@ -183,7 +188,7 @@ mod tests {
             &aws_example(),
             &Method::GET,
             "https://examplebucket.s3.amazonaws.com/?max-keys=2&prefix=J",
-            None,
+            &[],
             example_time(),
         )
         .unwrap();
@@ -203,7 +208,7 @@ mod tests {
             &config,
             &Method::GET,
             "https://host/key",
-            None,
+            &[],
             example_time(),
         )
         .unwrap();
@@ -218,7 +223,7 @@ mod tests {
         let config = aws_example();
         let signature_of = |path: &str| {
             let uri = format!("https://examplebucket.s3.amazonaws.com{path}");
-            let headers = sign(&config, &Method::GET, &uri, None, example_time()).unwrap();
+            let headers = sign(&config, &Method::GET, &uri, &[], example_time()).unwrap();
             signature(&headers).to_owned()
         };
 
@@ -239,7 +244,7 @@ mod tests {
             };
             let uri = format!("https://{origin}/bucket/key");
 
-            let headers = sign(&config, &Method::GET, &uri, None, example_time());
+            let headers = sign(&config, &Method::GET, &uri, &[], example_time());
 
             assert!(headers.is_ok(), "{origin}");
         }

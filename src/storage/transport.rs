@@ -22,6 +22,12 @@ pub trait Transport {
     /// [`TransportError`] when the body ends, breaks or stalls before it.
     fn await_first_byte(&self, body: &Self::Body) -> Result<(), TransportError>;
 
+    /// The `length` bytes that a body has.
+    ///
+    /// # Errors
+    /// [`TransportError`] when it ends, breaks or stalls before that.
+    fn read_whole(&self, body: &Self::Body, length: u64) -> Result<Vec<u8>, TransportError>;
+
     /// The first few kilobytes of an error document, or as much of it as arrives.
     fn read_error_document(&self, body: Self::Body) -> String;
 
@@ -82,6 +88,8 @@ pub(super) mod scripted {
     pub const STALLS: &str = "(stalls)";
     /// A body that nobody has a reason to read.
     pub const UNREAD: &str = "(unread)";
+    /// Bytes after which a body breaks.
+    pub const BREAKS_WITHIN: &str = "ab(breaks)";
 
     /// Answers with prepared outcomes and remembers what it was asked.
     #[derive(Default)]
@@ -122,6 +130,18 @@ pub(super) mod scripted {
                 BREAKS => Err(TransportError::BrokenAfterHead("reset".into())),
                 STALLS => Err(TransportError::ContentTimeout),
                 _ => Ok(()),
+            }
+        }
+
+        fn read_whole(&self, body: &&'static str, length: u64) -> Result<Vec<u8>, TransportError> {
+            self.await_first_byte(body)?;
+            assert_ne!(
+                *body, UNREAD,
+                "a body is read whose bytes nobody needs here"
+            );
+            match body.get(..length.try_into().unwrap()) {
+                Some(bytes) if *body != BREAKS_WITHIN => Ok(bytes.as_bytes().to_vec()),
+                _ => Err(TransportError::BrokenAfterHead("reset".into())),
             }
         }
 

@@ -47,6 +47,24 @@ impl<'a> WasiHttp<'a> {
         }
     }
 
+    /// What is there of a body once something is, but no more than `most` bytes.
+    fn read(&self, body: &ResponseBody, most: u64) -> Result<Vec<u8>, TransportError> {
+        let started = Instant::now();
+        let deadline = deadline::after(self.time_left());
+        let is_readable = body.stream.subscribe();
+        poll(&[&is_readable, &deadline]);
+        if !is_readable.ready() {
+            return Err(TransportError::TotalTimeout);
+        }
+        body.stream.read(most).map_err(|error| {
+            // Not every host has a code for it here.
+            if started.elapsed() >= self.config.timeouts.between_bytes {
+                return TransportError::ContentTimeout;
+            }
+            TransportError::BrokenAfterHead(host_failure::stream(&error))
+        })
+    }
+
     /// What a failure is where the time for all requests is over.
     fn or_total_timeout(&self, error: TransportError) -> TransportError {
         if self.time_left().is_zero() {
@@ -79,21 +97,19 @@ impl Transport for WasiHttp<'_> {
     }
 
     fn await_first_byte(&self, body: &ResponseBody) -> Result<(), TransportError> {
-        let started = Instant::now();
-        let deadline = deadline::after(self.time_left());
-        let first_byte = body.stream.subscribe();
-        poll(&[&first_byte, &deadline]);
-        if !first_byte.ready() {
-            return Err(TransportError::TotalTimeout);
-        }
         // Reading nothing fails where the stream has (`wasi:io/streams`, `read`).
-        body.stream.read(0).map(drop).map_err(|error| {
-            // Not every host has a code for it here.
-            if started.elapsed() >= self.config.timeouts.between_bytes {
-                return TransportError::ContentTimeout;
+        self.read(body, 0).map(drop)
+    }
+
+    fn read_whole(&self, body: &ResponseBody, length: u64) -> Result<Vec<u8>, TransportError> {
+        let mut whole = Vec::new();
+        loop {
+            match length - whole.len() as u64 {
+                0 => return Ok(whole),
+                all if whole.is_empty() => whole = self.read(body, all)?,
+                missing => whole.extend(self.read(body, missing)?),
             }
-            TransportError::BrokenAfterHead(host_failure::stream(&error))
-        })
+        }
     }
 
     fn read_error_document(&self, body: ResponseBody) -> String {

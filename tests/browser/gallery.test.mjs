@@ -124,6 +124,17 @@ test("with an emptied cache and an entity-tag at hand, a page of another origin 
   assert.deepEqual([second.status, second.etag, second.bytes], [304, first.etag, 0]);
 }));
 
+test("a page of another origin can verify a picture by the digest that comes with it", () => withPage({}, async (page) => {
+  await page.goto(GALLERY);
+  const told = await page.evaluate(async (url) => {
+    const response = await fetch(url);
+    const sha256 = new Uint8Array(await crypto.subtle.digest("SHA-256", await response.arrayBuffer()));
+    return { header: response.headers.get("Repr-Digest"), computed: `sha-256=:${btoa(String.fromCharCode(...sha256))}:` };
+  }, API + listed[0].url);
+
+  assert.equal(told.header, told.computed);
+}));
+
 test("whatever caches and tracers add to a page's fetch is let through", () => withPage({}, async (page) => {
   await page.goto(GALLERY);
   const ask = (headers) => page.evaluate(async ([url, headers]) => {

@@ -1,5 +1,7 @@
 //! Images whose bytes a test can tell apart.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -9,6 +11,8 @@ pub struct TestImage {
     pub key: String,
     pub mime_type: String,
     pub bytes: Vec<u8>,
+    /// What its record has in the place of its SHA-256.
+    pub other_hash: Option<String>,
 }
 
 impl TestImage {
@@ -20,6 +24,15 @@ impl TestImage {
             key: format!("private/{}.png", id.as_simple()),
             mime_type: "image/png".into(),
             bytes: distinct_bytes(id, size),
+            other_hash: None,
+        }
+    }
+
+    /// These bytes, which others may have.
+    pub fn of_bytes(bytes: Vec<u8>) -> Self {
+        Self {
+            bytes,
+            ..Self::of_size(0)
         }
     }
 
@@ -35,6 +48,14 @@ impl TestImage {
     pub fn with_type(self, mime_type: &str) -> Self {
         Self {
             mime_type: mime_type.into(),
+            ..self
+        }
+    }
+
+    /// With a record that has this hash.
+    pub fn with_hash(self, hash: &str) -> Self {
+        Self {
+            other_hash: Some(hash.into()),
             ..self
         }
     }
@@ -59,9 +80,15 @@ impl TestImage {
         })
     }
 
-    /// SHA-256 in hex.
+    /// What its record has: SHA-256 in hex, unless it was given another.
     pub fn hash(&self) -> String {
-        hex(&Sha256::digest(&self.bytes))
+        let other = self.other_hash.clone();
+        other.unwrap_or_else(|| hex(&Sha256::digest(&self.bytes)))
+    }
+
+    /// SHA-256 in base64.
+    pub fn sha256_in_base64(&self) -> String {
+        STANDARD.encode(Sha256::digest(&self.bytes))
     }
 }
 

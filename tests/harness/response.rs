@@ -125,27 +125,24 @@ impl Response {
     /// Asserts 200 with exactly the contract's fields and the whole image, or none of it.
     #[track_caller]
     pub fn assert_image(&self, image: &TestImage, content: &[u8]) {
-        let etag = format!("\"{}\"", image.hash());
-        let length = image.bytes.len().to_string();
+        let length = image.bytes.len();
         assert_eq!(self.status, 200);
-        assert_eq!(
-            self.fields(),
-            image_fields(&image.mime_type, &length, &etag)
-        );
+        let fields = image_fields(image, length);
+        let fields = fields.iter().map(|(name, value)| (*name, value.as_str()));
+        assert_eq!(self.fields(), fields.collect::<Vec<_>>());
         assert!(self.bytes() == content, "other bytes than the image's");
     }
 
     /// Asserts 206 with exactly the contract's fields and the image's slice.
     #[track_caller]
     pub fn assert_part(&self, image: &TestImage, first: usize, last: usize) {
-        let etag = format!("\"{}\"", image.hash());
-        let length = (last - first + 1).to_string();
         let range = format!("bytes {first}-{last}/{}", image.bytes.len());
-        let mut expected = image_fields(&image.mime_type, &length, &etag);
-        expected.push(("content-range", &range));
+        let mut expected = image_fields(image, last - first + 1);
+        expected.push(("content-range", range));
         expected.sort_unstable();
         assert_eq!(self.status, 206);
-        assert_eq!(self.fields(), expected);
+        let expected = expected.iter().map(|(name, value)| (*name, value.as_str()));
+        assert_eq!(self.fields(), expected.collect::<Vec<_>>());
         assert!(
             self.bytes() == &image.bytes[first..=last],
             "other bytes than the range's"
@@ -172,22 +169,23 @@ impl Response {
     }
 }
 
-fn image_fields<'a>(
-    mime_type: &'a str,
-    length: &'a str,
-    etag: &'a str,
-) -> Vec<(&'static str, &'a str)> {
+/// Those of an answer with `length` bytes of an image whose hash is its SHA-256.
+fn image_fields(image: &TestImage, length: usize) -> Vec<(&'static str, String)> {
+    let inert =
+        "default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'; sandbox";
+    let digest = format!("sha-256=:{}:", image.sha256_in_base64());
     vec![
-        ("accept-ranges", "bytes"),
-        ("cache-control", "public, max-age=31536000, immutable"),
-        ("content-disposition", "inline"),
-        ("content-length", length),
+        ("accept-ranges", "bytes".to_owned()),
         (
-            "content-security-policy",
-            "default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'; sandbox",
+            "cache-control",
+            "public, max-age=31536000, immutable".to_owned(),
         ),
-        ("content-type", mime_type),
-        ("etag", etag),
-        ("x-content-type-options", "nosniff"),
+        ("content-disposition", "inline".to_owned()),
+        ("content-length", length.to_string()),
+        ("content-security-policy", inert.to_owned()),
+        ("content-type", image.mime_type.clone()),
+        ("etag", format!("\"{}\"", image.hash())),
+        ("repr-digest", digest),
+        ("x-content-type-options", "nosniff".to_owned()),
     ]
 }

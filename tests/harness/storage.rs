@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 pub use image_proxy_embedded_storage::Credentials;
 
+use super::images::TestImage;
 use super::minio::Minio;
 use super::real_server::RealServer;
 use super::relay::Relay;
@@ -22,6 +23,8 @@ use super::wait_for;
 pub static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 
 pub const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+const CHECKSUM: &str = "x-amz-checksum-sha256";
 
 /// How long the client's own signatures last.
 pub(super) const SIGNED_FOR: Duration = Duration::from_mins(1);
@@ -157,6 +160,17 @@ impl Storage {
         put(&url, bytes).unwrap();
     }
 
+    /// Uploads an image's object with its SHA-256, for storage to keep.
+    pub fn put_with_checksum(&self, image: &TestImage) {
+        let (bucket, credentials) = self.as_client();
+        let checksum = image.sha256_in_base64();
+        let mut action = bucket.put_object(Some(&credentials), &image.key);
+        action.headers_mut().insert(CHECKSUM, checksum.clone());
+        let request = http::Request::put(action.sign(SIGNED_FOR).as_str());
+        let request = request.header(CHECKSUM, checksum).body(&image.bytes);
+        put_request(request.unwrap()).unwrap();
+    }
+
     /// Whether it speaks TLS, with a certificate of the tests' authority.
     pub fn is_over_tls(&self) -> bool {
         matches!(self.server, Server::Tls(_))
@@ -217,8 +231,12 @@ pub(super) fn signing(
 
 /// Sends a signed `PUT`; what is not taken is an error that says why.
 pub(super) fn put(url: &impl ToString, bytes: &[u8]) -> Result<(), String> {
-    let url = url.to_string();
-    match exchange(http::Request::put(&url).body(bytes).unwrap()) {
+    put_request(http::Request::put(url.to_string()).body(bytes).unwrap())
+}
+
+fn put_request(request: http::Request<impl AsRef<[u8]>>) -> Result<(), String> {
+    let url = request.uri().to_string();
+    match exchange(request) {
         Ok(answer) if answer.status.is_success() => Ok(()),
         Ok(answer) => {
             let (Body::Whole(said) | Body::Broken(said)) = answer.body;

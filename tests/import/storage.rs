@@ -7,14 +7,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use image_proxy_embedded_storage::{Credentials, EmbeddedStorage, SeenRequest};
 use rusty_s3::{Bucket, S3Action, UrlStyle};
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use crate::harness::relay::pass;
 use crate::harness::response::exchange;
 use crate::harness::storage::{ANY_PORT, RUNTIME};
 use crate::harness::wait_for;
+
+const CHECKSUM: &str = "x-amz-checksum-sha256";
 
 /// A server with one bucket.
 pub struct Storage {
@@ -73,7 +78,18 @@ impl Storage {
         std::fs::read(self.path(key)).ok()
     }
 
-    /// Puts an object there.
+    /// Whether the object came with the SHA-256 of these bytes.
+    pub fn has_checksum(&self, key: &str, bytes: &[u8]) -> bool {
+        let path = format!("/{}/{key}?", Self::BUCKET);
+        let writes = self.writes();
+        let write = writes
+            .iter()
+            .find(|write| write.path_and_query.starts_with(&path));
+        let checksum = write.and_then(|write| write.headers.get(CHECKSUM));
+        checksum.is_some_and(|checksum| *checksum == STANDARD.encode(Sha256::digest(bytes)))
+    }
+
+    /// Puts an object there, with its SHA-256.
     pub fn put(&self, key: &str, bytes: &[u8]) {
         let endpoint = self.endpoint().parse().unwrap();
         let bucket = Bucket::new(endpoint, UrlStyle::Path, Self::BUCKET, "us-east-1").unwrap();
@@ -82,10 +98,13 @@ impl Storage {
             secret_access_key,
         } = Self::credentials();
         let credentials = rusty_s3::Credentials::new(access_key_id, secret_access_key);
-        let url = bucket.put_object(Some(&credentials), key);
-        let url = url.sign(std::time::Duration::from_mins(1)).to_string();
-        let request = http::Request::put(url).body(bytes).unwrap();
-        assert!(exchange(request).unwrap().status.is_success(), "{key}");
+        let mut action = bucket.put_object(Some(&credentials), key);
+        let checksum = STANDARD.encode(Sha256::digest(bytes));
+        action.headers_mut().insert(CHECKSUM, checksum.clone());
+        let url = action.sign(std::time::Duration::from_mins(1)).to_string();
+        let request = http::Request::put(url).header(CHECKSUM, checksum);
+        let answer = exchange(request.body(bytes).unwrap()).unwrap();
+        assert!(answer.status.is_success(), "{key}");
     }
 
     /// The files in which anything of an object may be, finished or not.
@@ -105,6 +124,13 @@ impl Storage {
         files
     }
 
+    /// Waits until nothing of an object is there: an upload that broke off leaves a file for a moment.
+    pub fn wait_until_empty(&self) {
+        wait_for("a folder without files", || {
+            self.files().is_empty().then_some(())
+        });
+    }
+
     /// The requests that change something, in order.
     pub fn writes(&self) -> Vec<SeenRequest> {
         let mut requests = self.server.requests();
@@ -113,7 +139,7 @@ impl Storage {
     }
 }
 
-/// A way to storage on which the second part of an upload gets stuck.
+/// A way to storage on which a large upload gets stuck.
 pub struct Bottleneck {
     endpoint: String,
     stuck: Receiver<()>,
@@ -150,7 +176,7 @@ impl Bottleneck {
     }
 
     pub fn wait_until_stuck(&self) {
-        wait_for("the second part", || self.stuck.try_recv().ok());
+        wait_for("an upload that is stuck", || self.stuck.try_recv().ok());
     }
 
     /// Lets pass what is stuck, and all that comes after it.
@@ -165,14 +191,16 @@ impl Drop for Bottleneck {
     }
 }
 
-/// Holds the bytes from the second part of an upload on, for as long as nobody releases them.
+/// Bytes of an upload that pass before it gets stuck.
+const PASSED: usize = 8 << 20;
+
+/// Holds what comes after [`PASSED`] bytes, for as long as nobody releases it.
 fn until_stuck(stuck: Sender<()>, released: Arc<AtomicBool>) -> impl FnMut(&[u8]) -> bool {
-    let second_part = b"partNumber=2&";
-    let mut is_stuck = false;
+    let mut passed = 0;
     move |bytes| {
-        let mut places = bytes.windows(second_part.len());
-        if !is_stuck && places.any(|place| place == second_part) {
-            is_stuck = true;
+        let was_stuck = passed > PASSED;
+        passed += bytes.len();
+        if passed > PASSED && !was_stuck {
             let _ = stuck.send(());
             while !released.load(Ordering::SeqCst) {
                 std::thread::park_timeout(std::time::Duration::from_millis(5));
@@ -180,6 +208,47 @@ fn until_stuck(stuck: Sender<()>, released: Arc<AtomicBool>) -> impl FnMut(&[u8]
         }
         true
     }
+}
+
+/// A way to storage on which the bytes of a GIF are damaged.
+pub struct Damaging {
+    endpoint: String,
+}
+
+impl Damaging {
+    pub fn before(storage: &Storage) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let upstream = storage.endpoint().replace("http://", "");
+        std::thread::spawn(move || {
+            for client in listener.incoming().map_while(Result::ok) {
+                let server = TcpStream::connect(&upstream).unwrap();
+                let (to_client, from_server) =
+                    (client.try_clone().unwrap(), server.try_clone().unwrap());
+                std::thread::spawn(move || damage(client, server));
+                std::thread::spawn(move || pass(from_server, to_client, |_| true));
+            }
+        });
+        Self { endpoint }
+    }
+
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+}
+
+fn damage(mut from: TcpStream, mut to: TcpStream) {
+    let mut buffer = vec![0; 64 << 10];
+    while let Ok(count @ 1..) = from.read(&mut buffer) {
+        let bytes = &mut buffer[..count];
+        if let Some(place) = bytes.windows(6).position(|six| six == b"GIF89a") {
+            bytes[place + 6] ^= 1;
+        }
+        if to.write_all(bytes).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(std::net::Shutdown::Both);
 }
 
 /// Which objects a key may not look at.

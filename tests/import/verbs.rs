@@ -42,7 +42,10 @@ fn told(ended: &Ended, id: &str) -> (String, String) {
 #[test]
 fn images_as_their_records_say_are_sound_and_what_is_wrong_with_another_is_told() {
     let workshop = Workshop::new();
-    let ids = imported(&workshop, &["sound", "missing", "longer", "swapped"]);
+    let ids = imported(
+        &workshop,
+        &["sound", "missing", "longer", "swapped", "replaced"],
+    );
     workshop.run(&["verify", "--json"]).assert_code(0);
     workshop.run(&["verify", "--deep"]).assert_code(0);
     let objects: Vec<PathBuf> = ids
@@ -51,7 +54,10 @@ fn images_as_their_records_say_are_sound_and_what_is_wrong_with_another_is_told(
         .collect();
     std::fs::remove_file(&objects[1]).unwrap();
     std::fs::write(&objects[2], gif("longer", 1001)).unwrap();
+    // On the disk, so that storage does not know.
     std::fs::write(&objects[3], gif("other", 1000)).unwrap();
+    let replaced = key_of(&workshop, &ids[4]);
+    workshop.storage.put(&replaced, &gif("another", 1000));
     let unknown = Uuid::nil().to_string();
 
     let shallow = workshop.run(&["verify", "--json"]);
@@ -66,8 +72,10 @@ fn images_as_their_records_say_are_sound_and_what_is_wrong_with_another_is_told(
         (&shallow, &ids[1], "broken", "has no object images/"),
         (&shallow, &ids[2], "broken", "has an object of 1001 bytes"),
         (&shallow, &ids[3], "sound", ""),
+        (&shallow, &ids[4], "broken", "has an object of another hash"),
         (&deep, &ids[0], "sound", ""),
         (&deep, &ids[3], "broken", "has an object of another hash"),
+        (&deep, &ids[4], "broken", "has an object of another hash"),
         (&named, &ids[0], "sound", ""),
         (&named, &unknown, "broken", "has no record"),
     ] {
@@ -75,7 +83,7 @@ fn images_as_their_records_say_are_sound_and_what_is_wrong_with_another_is_told(
         assert_eq!(told, outcome, "{id}: {said}");
         assert!(said.starts_with(reason), "{id}: {said}");
     }
-    assert_eq!(shallow.count("sound") + shallow.count("broken"), 4);
+    assert_eq!(shallow.count("sound") + shallow.count("broken"), 5);
     assert_eq!(named.count("sound") + named.count("broken"), 2);
 }
 

@@ -10,7 +10,8 @@ hand it to its HTTP client, and its signed fields are those of botocore's own ca
 that a field which botocore signs and the component does not would be there too.
 
 Of botocore's ways, two are chosen so as to be those of the component: the payload hash is that of
-the empty body, and no checksum of the answer is asked for (`x-amz-checksum-mode`).
+the empty body, and a checksum of the answer is asked for (`x-amz-checksum-mode`) by some requests, as
+by the component where a record has one to compare it with.
 The component asks for no range with `HEAD`, and refuses keys with control characters or with a `.`
 or `..` segment; no request has any of these.
 """
@@ -156,6 +157,7 @@ def request(choice, number: int, deployments: int) -> dict:
         "method": method,
         "key": key(choice, is_long=number % 100 == 99),
         "range": [first, last] if ranged else None,
+        "checksum": number % 3 != 0,
         "milliseconds": (moment - EPOCH) // timedelta(milliseconds=1),
     }
 
@@ -215,6 +217,8 @@ def signed(clients: list, deployments: list[dict[str, str]], request: dict) -> d
     parameters = {"Bucket": settings["s3_bucket"], "Key": request["key"]}
     if request["range"]:
         parameters["Range"] = "bytes={}-{}".format(*request["range"])
+    if request["checksum"]:
+        parameters["ChecksumMode"] = "ENABLED"
     operation = client.get_object if request["method"] == "GET" else client.head_object
     now = EPOCH + timedelta(milliseconds=request["milliseconds"])
     with patch("botocore.auth.get_current_datetime", lambda: now):

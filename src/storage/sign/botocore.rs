@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::config::{Config, StorageConfig};
 use crate::error::{StorageError, TransportError};
-use crate::image::{ByteRange, StorageKey};
+use crate::image::{ByteRange, Image, Record};
 use crate::storage::StorageBackend;
 use crate::storage::s3::S3Storage;
 use crate::storage::transport::{Pause, StorageRequest, StorageResponse, Transport};
@@ -27,6 +27,8 @@ struct Request {
     method: String,
     key: String,
     range: Option<(u64, u64)>,
+    /// Whether the answer's checksum is asked for.
+    checksum: bool,
     milliseconds: u64,
     path: String,
     headers: BTreeMap<String, String>,
@@ -65,6 +67,10 @@ impl Transport for &Outbox<'_> {
         unreachable!("there is no answer")
     }
 
+    fn read_whole(&self, (): &(), _: u64) -> Result<Vec<u8>, TransportError> {
+        unreachable!("there is no answer")
+    }
+
     fn read_error_document(&self, (): ()) -> String {
         unreachable!("there is no answer")
     }
@@ -84,7 +90,6 @@ impl Transport for &Outbox<'_> {
 
 /// Asks for the request's object as a deployment with its settings does.
 fn ask(config: &StorageConfig, request: &Request) -> Vec<Sent> {
-    let key = StorageKey::parse(request.key.clone()).unwrap();
     let outbox = Outbox {
         config,
         time: UNIX_EPOCH + Duration::from_millis(request.milliseconds),
@@ -93,12 +98,13 @@ fn ask(config: &StorageConfig, request: &Request) -> Vec<Sent> {
     let storage = S3Storage::new(config, &outbox);
 
     let outcome = match (request.method.as_str(), request.range) {
-        ("GET", None) => storage.get(&key, 1, None),
+        ("GET", None) => storage.get(&image(request, 1), None).map(drop),
         ("GET", Some((first, last))) => {
             let range = ByteRange::new(first, last, last + 1).unwrap();
-            storage.get(&key, last + 1, Some(range))
+            let image = image(request, last + 1);
+            storage.get(&image, Some(range)).map(drop)
         }
-        ("HEAD", None) => storage.head(&key, 1),
+        ("HEAD", None) => storage.head(&image(request, 1)).map(drop),
         other => panic!("the component does not ask {other:?}"),
     };
 
@@ -107,6 +113,21 @@ fn ask(config: &StorageConfig, request: &Request) -> Vec<Sent> {
         "{outcome:?}"
     );
     outbox.sent.into_inner()
+}
+
+/// The checksum of an image is asked for where its record has one to compare it with.
+fn image(request: &Request, size: u64) -> Image {
+    let record = Record {
+        storage_key: request.key.clone(),
+        mime_type: "image/png".into(),
+        hash: if request.checksum {
+            "0".repeat(64)
+        } else {
+            "abc".into()
+        },
+        size_bytes: size.try_into().unwrap(),
+    };
+    Image::try_from(record).unwrap()
 }
 
 #[test]

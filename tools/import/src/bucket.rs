@@ -1,23 +1,30 @@
 //! The bucket: objects go in, are looked at, and are taken away.
 
 mod error_document;
-mod multipart;
+mod file_body;
 mod put;
 
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use reqwest::header::CONTENT_LENGTH;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::header::{AsHeaderName, CONTENT_LENGTH};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
 use rusty_s3::{Credentials, S3Action, UrlStyle};
 use sha2::{Digest as _, Sha256};
 
-use crate::content::hex;
 use crate::http::{self, time_for};
 use crate::storage::Storage;
 use error_document::code_and_message;
 
 pub use put::Upload;
+
+/// Of the whole object, in base64.
+const CHECKSUM: &str = "x-amz-checksum-sha256";
+const CHECKSUM_TYPE: &str = "x-amz-checksum-type";
+const CHECKSUM_MODE: &str = "x-amz-checksum-mode";
+const ENABLED: &str = "ENABLED";
 
 /// How long storage may say that it is busy.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -39,13 +46,48 @@ pub struct Bucket {
 /// What storage lets be known of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Held {
-    /// It is there, with this many bytes.
-    Bytes(u64),
+    /// It is there.
+    Object {
+        /// Its length.
+        bytes: u64,
+        /// That of the whole object, where storage keeps it.
+        sha256: Option<[u8; 32]>,
+    },
     /// It is not there.
     Nothing,
     /// Storage does not say: to a key that may not list, a missing object is a forbidden one
     /// (Amazon S3 API Reference, "`HeadObject`").
     Unknown,
+}
+
+/// Why an object is not an image's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Difference {
+    /// It is not there, or may not be seen.
+    Missing,
+    /// It has so many bytes.
+    Bytes(u64),
+    /// It has this SHA-256.
+    Sha256([u8; 32]),
+}
+
+impl Held {
+    /// What keeps this from being the object with so many bytes and this SHA-256, as far as both are
+    /// known.
+    pub fn difference(self, bytes: u64, sha256: Option<[u8; 32]>) -> Option<Difference> {
+        let Self::Object {
+            bytes: held,
+            sha256: found,
+        } = self
+        else {
+            return Some(Difference::Missing);
+        };
+        if held != bytes {
+            return Some(Difference::Bytes(held));
+        }
+        let found = found.filter(|found| sha256.is_some_and(|sha256| sha256 != *found));
+        found.map(Difference::Sha256)
+    }
 }
 
 impl Bucket {
@@ -88,12 +130,17 @@ impl Bucket {
     /// # Errors
     /// When storage cannot be asked.
     pub async fn held(&self, key: &str) -> anyhow::Result<Held> {
-        let action = self.address.head_object(Some(&self.credentials), key);
-        let answer = self.send(&action, Method::HEAD, |request| request).await?;
+        let mut action = self.address.head_object(Some(&self.credentials), key);
+        action.headers_mut().insert(CHECKSUM_MODE, ENABLED);
+        let with_checksum = |request: RequestBuilder| request.header(CHECKSUM_MODE, ENABLED);
+        let answer = self.send(&action, Method::HEAD, with_checksum).await?;
         match answer.status() {
             StatusCode::OK => Ok(field(&answer, CONTENT_LENGTH)
                 .and_then(|length| length.parse().ok())
-                .map_or(Held::Unknown, Held::Bytes)),
+                .map_or(Held::Unknown, |bytes| Held::Object {
+                    bytes,
+                    sha256: sha256(&answer),
+                })),
             StatusCode::NOT_FOUND => Ok(Held::Nothing),
             StatusCode::FORBIDDEN => Ok(Held::Unknown),
             _ => bail!(self.refusal(answer).await),
@@ -115,11 +162,11 @@ impl Bucket {
         bail!(self.refusal(answer).await)
     }
 
-    /// Reads the object `key`, which should have so many bytes: its SHA-256 in lower-case hex, and its length in bytes.
+    /// Reads the object `key`, which should have so many bytes: its SHA-256, and its length in bytes.
     ///
     /// # Errors
     /// When storage cannot be reached, refuses, or breaks off.
-    pub async fn read(&self, key: &str, expected_bytes: u64) -> anyhow::Result<(String, u64)> {
+    pub async fn read(&self, key: &str, expected_bytes: u64) -> anyhow::Result<([u8; 32], u64)> {
         let action = self.address.get_object(Some(&self.credentials), key);
         let in_time = |request: RequestBuilder| request.timeout(time_for(expected_bytes));
         let mut answer = self.send(&action, Method::GET, in_time).await?;
@@ -135,7 +182,7 @@ impl Bucket {
             digest.update(&piece);
             length += piece.len() as u64;
         }
-        Ok((hex(&digest.finalize()), length))
+        Ok((digest.finalize().into(), length))
     }
 
     async fn send<'a>(
@@ -173,8 +220,22 @@ fn split_host(endpoint: &Url) -> Option<(String, Url)> {
     Some((name.to_owned(), rest))
 }
 
-fn field(answer: &Response, name: reqwest::header::HeaderName) -> Option<&str> {
+fn field(answer: &Response, name: impl AsHeaderName) -> Option<&str> {
     answer.headers().get(name)?.to_str().ok()
+}
+
+/// Of the whole object: that of one which was uploaded in parts ends in their number, and is of another
+/// length (Amazon S3 User Guide, "Checking object integrity in Amazon S3").
+fn sha256(answer: &Response) -> Option<[u8; 32]> {
+    let kind = field(answer, CHECKSUM_TYPE);
+    if kind.is_some_and(|kind| !kind.eq_ignore_ascii_case("FULL_OBJECT")) {
+        return None;
+    }
+    STANDARD
+        .decode(field(answer, CHECKSUM)?)
+        .ok()?
+        .try_into()
+        .ok()
 }
 
 #[cfg(test)]
@@ -222,6 +283,24 @@ mod tests {
             let url = bucket.address.object_url(key);
 
             assert_eq!(url.as_str(), expected);
+        }
+    }
+
+    #[test]
+    fn an_object_differs_by_length_or_by_a_sha_256_that_both_sides_know() {
+        let held = |bytes, sha256| Held::Object { bytes, sha256 };
+        let (one, other) = (Some([1; 32]), Some([2; 32]));
+
+        for (held, expected, difference) in [
+            (held(5, one), one, None),
+            (held(5, None), one, None),
+            (held(5, one), None, None),
+            (held(5, other), one, Some(Difference::Sha256([2; 32]))),
+            (held(6, one), one, Some(Difference::Bytes(6))),
+            (Held::Nothing, one, Some(Difference::Missing)),
+            (Held::Unknown, None, Some(Difference::Missing)),
+        ] {
+            assert_eq!(held.difference(5, expected), difference, "{held:?}");
         }
     }
 

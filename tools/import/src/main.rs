@@ -52,8 +52,7 @@ derives from its SHA-256: importing the same bytes again changes nothing. After 
 command again.
 
 The application accepts records from a client that shows its token, its variable records_token. The
-storage key needs s3:PutObject and s3:GetObject on the bucket, s3:AbortMultipartUpload for images above 16 MB,
-s3:DeleteObject for `remove`. With s3:ListBucket it sees at once which objects are missing.
+storage key needs s3:PutObject and s3:GetObject on the bucket, and s3:DeleteObject for `remove`. With s3:ListBucket it sees at once which objects are missing.
 
 Exit code: 0, 1 where a file was refused or something failed, 2 for a command that is not
 understood, 130 after Ctrl-C.

@@ -44,12 +44,17 @@ impl Record {
             == (&other.mime_type, &other.hash, other.size_bytes)
     }
 
-    /// The SHA-256 of the bytes in lower-case hex, where `hash` is one, `sha256:` before it or not.
-    pub fn sha256(&self) -> Option<String> {
-        let hex = self.hash.strip_prefix("sha256:").unwrap_or(&self.hash);
-        let is_sha256 = hex.len() == 64 && hex.bytes().all(|digit| digit.is_ascii_hexdigit());
-        is_sha256.then(|| hex.to_ascii_lowercase())
+    /// The SHA-256 of the bytes, where `hash` is one, `sha256:` before it or not.
+    pub fn sha256(&self) -> Option<[u8; 32]> {
+        digest(self.hash.strip_prefix("sha256:").unwrap_or(&self.hash))
     }
+}
+
+/// The SHA-256 that is written so, in hex of either case.
+pub fn digest(hex: &str) -> Option<[u8; 32]> {
+    let mut digest = [0; 32];
+    hex::decode_to_slice(hex, &mut digest).ok()?;
+    Some(digest)
 }
 
 #[cfg(test)]
@@ -104,7 +109,7 @@ mod tests {
             (hex[1..].to_owned(), false),
             ("z".repeat(64), false),
         ] {
-            let expected = is_sha256.then(|| hex.clone());
+            let expected = is_sha256.then(|| digest(&hex).unwrap());
             assert_eq!(with_hash(hash.clone()).sha256(), expected, "{hash}");
         }
     }

@@ -31,8 +31,9 @@ use timed_body::TimedBody;
 const DEFAULT_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// Most bytes of an answer that are read at once. Several such pieces of each answer are under way
-/// to the client, so that this decides how much memory many large downloads take.
-const MAX_READ: usize = 192 << 10;
+/// to the client, so that this decides how much memory many large downloads take, and in which steps a
+/// client that reads slowly makes room.
+const MAX_READ: usize = 128 << 10;
 
 /// Most header fields of an answer. hyper reads 100 unless told, and Spin does not tell it; S3 has been
 /// seen to send more, for an object with many of its own.

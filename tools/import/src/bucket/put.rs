@@ -1,13 +1,18 @@
 //! An image into the bucket, unless it is there.
 
-use bytes::Bytes;
-use reqwest::header::{CONTENT_RANGE, CONTENT_TYPE, IF_NONE_MATCH, RANGE};
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, IF_NONE_MATCH, RANGE};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use rusty_s3::S3Action as _;
+use tokio::sync::Notify;
 
-use super::{Bucket, Held, field};
+use super::{Bucket, CHECKSUM, Held, field, file_body};
 use crate::content::{Content, Source};
 use crate::http::time_for;
+use crate::record::digest;
 use crate::stop::Stop;
 
 /// How an upload went.
@@ -40,30 +45,29 @@ impl Bucket {
         let Some(held) = stop.race(self.held(key)).await? else {
             return Ok(Upload::Stopped);
         };
-        if held == Held::Bytes(content.size_bytes) {
+        if held
+            .difference(content.size_bytes, digest(&content.sha256))
+            .is_none()
+        {
             return Ok(Upload::WasThere);
         }
-        match source {
-            Source::Memory(bytes) => {
-                let put = stop.race(self.put_whole(key, content, bytes, held));
-                Ok(put.await?.unwrap_or(Upload::Stopped))
-            }
-            Source::File(file) => self.put_parts(key, content, &file, stop).await,
-        }
+        let put = stop.race(self.put_whole(key, content, &source, held));
+        Ok(put.await?.unwrap_or(Upload::Stopped))
     }
 
     async fn put_whole(
         &self,
         key: &str,
         content: &Content,
-        bytes: Bytes,
+        source: &Source,
         held: Held,
     ) -> anyhow::Result<Upload> {
-        // What is there of another size, whatever it is, is not this image.
-        let only_if_absent = !matches!(held, Held::Bytes(_));
-        let answer = self
-            .put_object(key, content, &bytes, only_if_absent)
-            .await?;
+        // What is there of another size or hash, whatever it is, is not this image.
+        let only_if_absent = !matches!(held, Held::Object { .. });
+        let answer = self.put_object(key, content, source, only_if_absent);
+        let Some(answer) = answer.await? else {
+            return Ok(Upload::Changed);
+        };
         match answer.status() {
             status if status.is_success() => Ok(Upload::Done),
             // Somebody has just put it there, or it may not be seen.
@@ -76,41 +80,61 @@ impl Bucket {
             StatusCode::PRECONDITION_FAILED
             | StatusCode::CONFLICT
             | StatusCode::NOT_IMPLEMENTED => {
-                let answer = self.put_object(key, content, &bytes, false).await?;
-                if !answer.status().is_success() {
-                    anyhow::bail!(self.refusal(answer).await);
+                match self.put_object(key, content, source, false).await? {
+                    None => Ok(Upload::Changed),
+                    Some(answer) if answer.status().is_success() => Ok(Upload::Done),
+                    Some(answer) => anyhow::bail!(self.refusal(answer).await),
                 }
-                Ok(Upload::Done)
             }
             _ => anyhow::bail!(self.refusal(answer).await),
         }
     }
 
+    /// In one piece, which alone has a SHA-256 that is the object's: of an upload in parts S3 keeps one
+    /// made of theirs. `None` where the file holds other bytes than it did.
     async fn put_object(
         &self,
         key: &str,
         content: &Content,
-        bytes: &Bytes,
+        source: &Source,
         only_if_absent: bool,
-    ) -> anyhow::Result<Response> {
-        let mut action = self.address.put_object(Some(&self.credentials), key);
-        let headers = action.headers_mut();
-        headers.insert(CONTENT_TYPE.as_str(), content.kind.mime_type);
+    ) -> anyhow::Result<Option<Response>> {
+        let checksum = STANDARD.encode(digest(&content.sha256).unwrap_or_default());
+        let length = content.size_bytes.to_string();
+        let mut fields = vec![
+            (CONTENT_TYPE.as_str(), content.kind.mime_type),
+            (CHECKSUM, checksum.as_str()),
+        ];
         if only_if_absent {
-            headers.insert(IF_NONE_MATCH.as_str(), "*");
+            fields.push((IF_NONE_MATCH.as_str(), "*"));
         }
-        self.send(&action, Method::PUT, |request| {
-            let request = request.header(CONTENT_TYPE, content.kind.mime_type);
-            let request = if only_if_absent {
-                request.header(IF_NONE_MATCH, "*")
-            } else {
-                request
-            };
-            request
-                .timeout(time_for(bytes.len() as u64))
-                .body(bytes.clone())
-        })
-        .await
+        let mut action = self.address.put_object(Some(&self.credentials), key);
+        for (name, value) in &fields {
+            action.headers_mut().insert(*name, *value);
+        }
+        let change = Arc::new(Notify::new());
+        let answer = self.send(&action, Method::PUT, |request| {
+            let request = fields.iter().fold(request, |request, (name, value)| {
+                request.header(*name, *value)
+            });
+            let request = request.timeout(time_for(content.size_bytes));
+            match source {
+                Source::Memory(bytes) => request.body(bytes.clone()),
+                Source::File(file) => {
+                    request
+                        .header(CONTENT_LENGTH, &length)
+                        .body(file_body::of_file(
+                            file.clone(),
+                            content,
+                            Arc::clone(&change),
+                        ))
+                }
+            }
+        });
+        tokio::select! {
+            answer = answer => Ok(Some(answer?)),
+            () = change.notified() => Ok(None),
+        }
     }
 
     /// By its first byte, which a key may see that may not ask for heads.

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
-use crate::bucket::{Held, Upload};
+use crate::bucket::Upload;
 use crate::content::{Accepted, Content, Reading, Source};
 use crate::files::{self, Found};
 use crate::gallery::{self, Picture};
@@ -214,7 +214,9 @@ impl Work<'_> {
     async fn look(&self, id: Uuid, record: &Record, is_first: bool) -> anyhow::Result<Stored> {
         let held = self.site.bucket.held(&record.storage_key).await?;
         let put = self.site.records.get(id).await?.if_put(id, record);
-        let is_there = held == Held::Bytes(record.size_bytes);
+        let is_there = held
+            .difference(record.size_bytes, record.sha256())
+            .is_none();
         Ok(match put {
             Put::Refused(reason) => Stored::Refused(reason),
             Put::Kept if is_there => Stored::Present,

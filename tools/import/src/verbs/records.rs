@@ -11,7 +11,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::bucket::Held;
+use crate::bucket::Difference;
+use crate::content::hex;
 use crate::parallel;
 use crate::record::Record;
 use crate::records_route::Put;
@@ -193,15 +194,22 @@ async fn put(
     record: &Record,
     dry_run: bool,
 ) -> anyhow::Result<Result<Outcome, String>> {
-    match site.bucket.held(&record.storage_key).await? {
-        Held::Bytes(length) if length == record.size_bytes => {}
-        Held::Bytes(length) => {
+    let held = site.bucket.held(&record.storage_key).await?;
+    match held.difference(record.size_bytes, record.sha256()) {
+        None => {}
+        Some(Difference::Bytes(length)) => {
             return Ok(Err(format!(
                 "is not written: its object has {length} bytes, not {}",
                 record.size_bytes
             )));
         }
-        Held::Nothing | Held::Unknown => {
+        Some(Difference::Sha256(sha256)) => {
+            return Ok(Err(format!(
+                "is not written: its object has another hash, {}",
+                hex(&sha256)
+            )));
+        }
+        Some(Difference::Missing) => {
             return Ok(Err(format!(
                 "is not written: storage has no object {}, or does not show it to this key",
                 record.storage_key

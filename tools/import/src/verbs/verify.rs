@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use uuid::Uuid;
 
-use crate::bucket::Held;
+use crate::bucket::Difference;
+use crate::content::hex;
 use crate::gallery;
 use crate::parallel;
 use crate::record::Record;
@@ -14,7 +15,8 @@ use crate::report::{Entry, Outcome, Report};
 use crate::site::{Site, SiteOptions};
 use crate::stop::Stop;
 
-/// Look whether records have their objects: there, of that length, and with --deep of that hash
+/// Look whether records have their objects: there, of that length, and of that hash, as far as storage
+/// knows it; with --deep as it is
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Exit code: 0 where every image is as its record says, 1 where one is not or something failed, 130
@@ -83,10 +85,14 @@ async fn look_at(site: &Site, record: &Record, deep: bool) -> anyhow::Result<Ent
             "has an object of {length} bytes, and a record of {size_bytes}"
         ))
     };
-    match site.bucket.held(storage_key).await? {
-        Held::Bytes(length) if length == *size_bytes => {}
-        Held::Bytes(length) => return Ok(other_length(length)),
-        Held::Nothing | Held::Unknown => {
+    let other_hash =
+        |sha256: [u8; 32]| broken(format!("has an object of another hash, {}", hex(&sha256)));
+    let held = site.bucket.held(storage_key).await?;
+    match held.difference(*size_bytes, record.sha256()) {
+        None => {}
+        Some(Difference::Bytes(length)) => return Ok(other_length(length)),
+        Some(Difference::Sha256(sha256)) => return Ok(other_hash(sha256)),
+        Some(Difference::Missing) => {
             return Ok(broken(format!(
                 "has no object {storage_key}, or none that this key may see"
             )));
@@ -104,7 +110,7 @@ async fn look_at(site: &Site, record: &Record, deep: bool) -> anyhow::Result<Ent
         return Ok(other_length(length));
     }
     if sha256 != expected {
-        return Ok(broken(format!("has an object of another hash, {sha256}")));
+        return Ok(other_hash(sha256));
     }
     Ok(Entry::of(Outcome::Sound))
 }
