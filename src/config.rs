@@ -44,6 +44,8 @@ pub struct StorageConfig {
     pub max_attempts: NonZeroU32,
     /// Whether only what is known to be the object of the record's SHA-256 is served.
     pub require_checksum: bool,
+    /// Largest object that is hashed where storage keeps no checksum of it, in bytes; at most 64 KiB.
+    pub hash_max_bytes: u64,
 }
 
 /// An origin without a default port, so that it equals the `Host` field that is signed.
@@ -169,6 +171,11 @@ impl Config {
                     "'true' or 'false'",
                     |text| text.parse().ok(),
                 )?,
+                hash_max_bytes: settings.parse(
+                    "hash_max_bytes",
+                    "a number from 0 to 65536",
+                    |text| text.parse().ok().filter(|bytes| *bytes <= MAX_HASHED_BYTES),
+                )?,
             },
             metadata_store: settings.parse(
                 "metadata_store",
@@ -232,6 +239,8 @@ const ORIGINS: &str = "empty, '*', or origins such as https://app.example, separ
 const RECORDS_TOKEN: &str = "empty, or at least 16 characters of visible ASCII";
 /// Shorter ones can be guessed.
 const MIN_TOKEN_BYTES: usize = 16;
+/// What the component has memory for.
+const MAX_HASHED_BYTES: u64 = 64 * 1024;
 const BUCKET: &str = "a bucket's name, or tenant:bucket where s3_addressing_style is 'path'";
 const ENDPOINT: &str = "an http or https origin without path, such as http://127.0.0.1:9000";
 
@@ -355,7 +364,7 @@ impl Config {
 pub(crate) fn example_variable(
     replaced: &[(&str, &str)],
 ) -> impl Fn(&str) -> Result<String, String> {
-    const COMPLETE: [(&str, &str); 17] = [
+    const COMPLETE: [(&str, &str); 18] = [
         ("s3_endpoint", "http://127.0.0.1:9000"),
         ("s3_region", "us-east-1"),
         ("s3_bucket", "images"),
@@ -370,6 +379,7 @@ pub(crate) fn example_variable(
         ("client_timeout_ms", "60000"),
         ("s3_max_attempts", "3"),
         ("require_checksum", "false"),
+        ("hash_max_bytes", "16384"),
         ("metadata_store", "sqlite"),
         ("max_image_bytes", "52428800"),
         ("cors_allowed_origins", ""),
@@ -445,6 +455,11 @@ mod tests {
             ("client_timeout_ms", "0"),
             ("s3_max_attempts", "0"),
             ("s3_max_attempts", "11"),
+            ("require_checksum", ""),
+            ("require_checksum", "True"),
+            ("hash_max_bytes", ""),
+            ("hash_max_bytes", "-1"),
+            ("hash_max_bytes", "65537"),
             ("metadata_store", "postgres"),
             ("max_image_bytes", "50MB"),
             ("max_image_bytes", "0"),

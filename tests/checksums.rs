@@ -52,28 +52,35 @@ fn an_image_whose_checksum_storage_keeps_is_verified_and_one_swapped_for_it_is_n
 }
 
 #[test]
-fn a_small_image_without_a_checksum_is_hashed_and_a_large_one_is_served_as_it_is() {
+fn an_image_without_a_checksum_is_hashed_up_to_the_size_that_is_set() {
     let storage = Storage::start();
-    let app = App::start(&storage);
-    for (number, (size, is_hashed)) in [(1, true), (65_536, true), (65_537, false)]
-        .into_iter()
-        .enumerate()
-    {
-        let image = TestImage::of_size(size);
-        app.import(&storage, &image);
+    for (setting, cases) in [
+        (None, &[(0, true), (16_384, true), (16_385, false)][..]),
+        (Some("65536"), &[(65_536, true), (65_537, false)]),
+        (Some("0"), &[(1, false)]),
+    ] {
+        let launch = Launch::on(&storage);
+        let app = match setting {
+            Some(setting) => launch.variable("hash_max_bytes", setting).start(),
+            None => launch.start(),
+        };
+        for (number, (size, is_hashed)) in cases.iter().enumerate() {
+            let image = TestImage::of_size(*size);
+            app.import(&storage, &image);
 
-        assert!(app.get(&image.path()).bytes() == image.bytes);
+            assert!(app.get(&image.path()).bytes() == image.bytes);
 
-        assert_eq!(verified(&app, 2 * number + 1), is_hashed, "{size} bytes");
-        let other = swapped(&image);
-        storage.put(&other.key, &other.bytes);
-        let response = app.get(&image.path());
-        if is_hashed {
-            response.assert_storage_error();
-        } else {
-            assert!(response.bytes() == other.bytes);
+            assert_eq!(verified(&app, 2 * number + 1), *is_hashed, "{size} bytes");
+            let other = swapped(&image);
+            storage.put(&other.key, &other.bytes);
+            let response = app.get(&image.path());
+            if *is_hashed && *size > 0 {
+                response.assert_storage_error();
+            } else {
+                assert!(response.bytes() == other.bytes);
+            }
+            app.log(2 * number + 2);
         }
-        app.log(2 * number + 2);
     }
 }
 

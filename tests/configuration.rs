@@ -20,6 +20,7 @@ fn a_malformed_setting_is_a_configuration_error_and_the_log_names_it() {
         ("s3_between_bytes_timeout_ms", "-1"),
         ("s3_max_attempts", "0"),
         ("require_checksum", "yes"),
+        ("hash_max_bytes", "65537"),
         ("metadata_store", "postgres"),
         ("max_image_bytes", "50MB"),
         ("cors_allowed_origins", "https://app.example/path"),
@@ -81,6 +82,7 @@ fn every_other_setting_has_the_documented_default() {
         [
             ("client_timeout_ms", "60000"),
             ("cors_allowed_origins", ""),
+            ("hash_max_bytes", "16384"),
             ("log", "all"),
             ("max_image_bytes", "52428800"),
             ("metadata_store", "sqlite"),

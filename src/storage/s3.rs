@@ -64,7 +64,7 @@ impl<'a, T: Transport> S3Storage<'a, T> {
             None => false,
         };
         let object = match image.sha256 {
-            Some(sha256) if !is_confirmed && is_hashed(asked) => {
+            Some(sha256) if !is_confirmed && self.is_hashed(asked) => {
                 self.hashed(response.body, asked, sha256)?
             }
             _ => self.begun(response.body, asked, is_confirmed)?,
@@ -90,6 +90,11 @@ impl<'a, T: Transport> S3Storage<'a, T> {
             bytes: ObjectBytes::Stream(body),
             is_verified,
         })
+    }
+
+    /// Whether this is a small object's whole.
+    fn is_hashed(&self, asked: Asked) -> bool {
+        matches!(asked, Asked::Whole { size } if size <= self.config.hash_max_bytes)
     }
 
     /// A small object, all of it, found to be the one of this SHA-256.
@@ -171,15 +176,6 @@ impl<'a, T: Transport> S3Storage<'a, T> {
     }
 }
 
-/// Most bytes of an object that is hashed here where storage keeps no checksum: they pass through the
-/// component's memory anyway.
-const MAX_HASHED_BYTES: u64 = 64 * 1024;
-
-/// Whether this is a small object's whole.
-fn is_hashed(asked: Asked) -> bool {
-    matches!(asked, Asked::Whole { size } if size <= MAX_HASHED_BYTES)
-}
-
 /// The fields that say what is asked for, which are signed.
 fn fields(image: &Image, asked: Asked) -> Result<Vec<(HeaderName, HeaderValue)>, StorageError> {
     let mut fields = Vec::with_capacity(2);
@@ -209,7 +205,7 @@ impl<T: Transport> StorageBackend for S3Storage<'_, T> {
         let size = image.size;
         match self.fetch(image, Asked::Head { size }) {
             // A small image is served all the same, once it has been read.
-            Err(StorageError::NoChecksum) if is_hashed(Asked::Whole { size }) => {
+            Err(StorageError::NoChecksum) if self.is_hashed(Asked::Whole { size }) => {
                 self.get(image, None).map(|object| object.is_verified)
             }
             outcome => outcome.map(|object| object.is_verified),
