@@ -10,7 +10,7 @@ use wasi::http::types::{IncomingBody, IncomingRequest, Method as WasiMethod, Res
 use wasi::io::poll::{Pollable, poll};
 use wasi::io::streams::InputStream;
 
-use crate::config::{Config, Logged, MetadataStore};
+use crate::config::{Config, Logged, MAX_HASHED_BYTES, MetadataStore};
 use crate::cors::AllowedOrigins;
 use crate::deadline;
 use crate::error::ConfigError;
@@ -103,7 +103,10 @@ fn answer(
         };
         return conclude(outcome, request, &config.cors, log);
     }
-    let storage = S3Storage::new(&config.storage, WasiHttp::new(&config.storage));
+    // One that cannot be used keeps no image from being served; `/readyz` tells of it.
+    let hash_max_bytes = || Config::read_hash_max_bytes(variable).unwrap_or(MAX_HASHED_BYTES);
+    let storage = S3Storage::new(&config.storage, WasiHttp::new(&config.storage))
+        .hashing_up_to(&hash_max_bytes);
     serve(request, config, images, &storage, log)
 }
 

@@ -44,8 +44,6 @@ pub struct StorageConfig {
     pub max_attempts: NonZeroU32,
     /// Whether only what is known to be the object of the record's SHA-256 is served.
     pub require_checksum: bool,
-    /// Largest object that is hashed where storage keeps no checksum of it, in bytes; at most 64 KiB.
-    pub hash_max_bytes: u64,
 }
 
 /// An origin without a default port, so that it equals the `Host` field that is signed.
@@ -171,11 +169,6 @@ impl Config {
                     "'true' or 'false'",
                     |text| text.parse().ok(),
                 )?,
-                hash_max_bytes: settings.parse(
-                    "hash_max_bytes",
-                    "a number from 0 to 65536",
-                    |text| text.parse().ok().filter(|bytes| *bytes <= MAX_HASHED_BYTES),
-                )?,
             },
             metadata_store: settings.parse(
                 "metadata_store",
@@ -204,6 +197,19 @@ impl Config {
             "failures" => Some(Logged::Failures),
             "none" => Some(Logged::None),
             _ => None,
+        })
+    }
+
+    /// Reads `hash_max_bytes`: the largest object that is hashed where storage keeps no checksum of it,
+    /// in bytes. Only such objects ask for it.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when it cannot be read or used.
+    pub fn read_hash_max_bytes(
+        variable: impl Fn(&str) -> Result<String, String>,
+    ) -> Result<u64, ConfigError> {
+        Settings(variable).parse("hash_max_bytes", "a number from 0 to 65536", |text| {
+            text.parse().ok().filter(|bytes| *bytes <= MAX_HASHED_BYTES)
         })
     }
 
@@ -239,8 +245,8 @@ const ORIGINS: &str = "empty, '*', or origins such as https://app.example, separ
 const RECORDS_TOKEN: &str = "empty, or at least 16 characters of visible ASCII";
 /// Shorter ones can be guessed.
 const MIN_TOKEN_BYTES: usize = 16;
-/// What the component has memory for.
-const MAX_HASHED_BYTES: u64 = 64 * 1024;
+/// Most bytes of an object that is hashed; the component has memory for that.
+pub const MAX_HASHED_BYTES: u64 = 64 * 1024;
 const BUCKET: &str = "a bucket's name, or tenant:bucket where s3_addressing_style is 'path'";
 const ENDPOINT: &str = "an http or https origin without path, such as http://127.0.0.1:9000";
 
@@ -364,7 +370,7 @@ impl Config {
 pub(crate) fn example_variable(
     replaced: &[(&str, &str)],
 ) -> impl Fn(&str) -> Result<String, String> {
-    const COMPLETE: [(&str, &str); 18] = [
+    const COMPLETE: [(&str, &str); 17] = [
         ("s3_endpoint", "http://127.0.0.1:9000"),
         ("s3_region", "us-east-1"),
         ("s3_bucket", "images"),
@@ -379,7 +385,6 @@ pub(crate) fn example_variable(
         ("client_timeout_ms", "60000"),
         ("s3_max_attempts", "3"),
         ("require_checksum", "false"),
-        ("hash_max_bytes", "16384"),
         ("metadata_store", "sqlite"),
         ("max_image_bytes", "52428800"),
         ("cors_allowed_origins", ""),
@@ -434,6 +439,21 @@ mod tests {
     }
 
     #[test]
+    fn the_largest_object_that_is_hashed_has_at_most_64_kib() {
+        for (value, expected) in [
+            ("0", Some(0)),
+            ("65536", Some(65_536)),
+            ("65537", None),
+            ("-1", None),
+            ("", None),
+        ] {
+            let replaced = [("hash_max_bytes", value)];
+            let read = Config::read_hash_max_bytes(example_variable(&replaced));
+            assert_eq!(read.ok(), expected, "{value}");
+        }
+    }
+
+    #[test]
     fn a_value_that_cannot_be_used_is_named_and_never_repeated() {
         let malformed = [
             ("s3_region", ""),
@@ -457,9 +477,6 @@ mod tests {
             ("s3_max_attempts", "11"),
             ("require_checksum", ""),
             ("require_checksum", "True"),
-            ("hash_max_bytes", ""),
-            ("hash_max_bytes", "-1"),
-            ("hash_max_bytes", "65537"),
             ("metadata_store", "postgres"),
             ("max_image_bytes", "50MB"),
             ("max_image_bytes", "0"),

@@ -25,6 +25,7 @@ pub fn all_settings(
     variable: impl Fn(&str) -> Result<String, String>,
 ) -> Result<Config, ConfigError> {
     let config = settings?;
+    Config::read_hash_max_bytes(&variable)?;
     Config::read_records_token(&variable)?;
     Config::read_logged(&variable)?;
     Ok(config)
@@ -234,12 +235,18 @@ mod tests {
 
     #[test]
     fn every_setting_is_read_those_too_that_few_requests_need() {
+        const FEW: [(&str, &str); 3] = [
+            ("hash_max_bytes", "0"),
+            ("records_token", ""),
+            ("log", "all"),
+        ];
         for (name, value) in [
             ("max_image_bytes", "50MB"),
+            ("hash_max_bytes", "many"),
             ("records_token", "short"),
             ("log", "some"),
         ] {
-            let replaced = [(name, value), ("records_token", ""), ("log", "all")];
+            let replaced: Vec<_> = [(name, value)].into_iter().chain(FEW).collect();
             let variable = example_variable(&replaced);
 
             let error = all_settings(Config::read(&variable), &variable)
@@ -248,7 +255,7 @@ mod tests {
 
             assert!(error.contains(name), "{error}");
         }
-        let ready = example_variable(&[("records_token", ""), ("log", "all")]);
+        let ready = example_variable(&FEW);
         assert!(all_settings(Config::read(&ready), &ready).is_ok());
     }
 }

@@ -89,9 +89,10 @@ fn serve_image_file<S: StorageBackend>(
         fetch(&image, selected, storage)
     })?;
     log.verified = Some(is_verified);
-    Ok(match config.storage.require_checksum {
-        true => reply.without_ranges(),
-        false => reply,
+    Ok(if config.storage.require_checksum {
+        reply.without_ranges()
+    } else {
+        reply
     })
 }
 

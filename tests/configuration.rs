@@ -20,7 +20,6 @@ fn a_malformed_setting_is_a_configuration_error_and_the_log_names_it() {
         ("s3_between_bytes_timeout_ms", "-1"),
         ("s3_max_attempts", "0"),
         ("require_checksum", "yes"),
-        ("hash_max_bytes", "65537"),
         ("metadata_store", "postgres"),
         ("max_image_bytes", "50MB"),
         ("cors_allowed_origins", "https://app.example/path"),

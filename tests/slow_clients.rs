@@ -68,12 +68,14 @@ fn a_client_that_makes_room_within_the_limit_is_served_to_the_end() {
     assert!(app.log(1)[0].get("cause").is_none());
 }
 
+/// What a client takes now and then, in bytes.
+const TAKEN: usize = 64 * 1024;
+
 #[test]
 fn a_client_that_takes_a_little_now_and_then_is_served_to_the_end() {
     if is_spin_without("the kernel takes hundreds of kilobytes at once for its clients") {
         return;
     }
-    const TAKEN: usize = 64 * 1024;
     let limit = Duration::from_secs(2);
     let (_link, app, storage, _) = start(limit);
     let image = TestImage::of_size(1_500_000);

@@ -9,7 +9,7 @@ use super::retry::{self, Answer, Failure};
 use super::sign::{sign, signing_error};
 use super::transport::{StorageRequest, StorageResponse, Transport};
 use super::{Object, ObjectBytes, StorageBackend, checksum, retry_after};
-use crate::config::{AddressingStyle, StorageConfig};
+use crate::config::{AddressingStyle, MAX_HASHED_BYTES, StorageConfig};
 use crate::error::StorageError;
 use crate::image::{ByteRange, Image, StorageKey};
 use crate::sha256::Sha256;
@@ -28,12 +28,26 @@ const KEY: &AsciiSet = &SEGMENT.remove(b'/');
 pub struct S3Storage<'a, T> {
     config: &'a StorageConfig,
     transport: T,
+    hash_max_bytes: &'a dyn Fn() -> u64,
 }
 
 impl<'a, T: Transport> S3Storage<'a, T> {
     /// The bucket that `config` names, reached through `transport`.
     pub fn new(config: &'a StorageConfig, transport: T) -> Self {
-        Self { config, transport }
+        Self {
+            config,
+            transport,
+            hash_max_bytes: &|| 0,
+        }
+    }
+
+    /// The same, where objects of at most so many bytes are hashed if storage keeps no checksum of them.
+    #[must_use]
+    pub fn hashing_up_to(self, hash_max_bytes: &'a dyn Fn() -> u64) -> Self {
+        Self {
+            hash_max_bytes,
+            ..self
+        }
     }
 
     fn fetch(&self, image: &Image, asked: Asked) -> Result<Object<T::Body>, StorageError> {
@@ -65,7 +79,7 @@ impl<'a, T: Transport> S3Storage<'a, T> {
         };
         let object = match image.sha256 {
             Some(sha256) if !is_confirmed && self.is_hashed(asked) => {
-                self.hashed(response.body, asked, sha256)?
+                self.hashed(&response.body, asked, sha256)?
             }
             _ => self.begun(response.body, asked, is_confirmed)?,
         };
@@ -94,17 +108,18 @@ impl<'a, T: Transport> S3Storage<'a, T> {
 
     /// Whether this is a small object's whole.
     fn is_hashed(&self, asked: Asked) -> bool {
-        matches!(asked, Asked::Whole { size } if size <= self.config.hash_max_bytes)
+        matches!(asked, Asked::Whole { size }
+            if size <= MAX_HASHED_BYTES && size <= (self.hash_max_bytes)())
     }
 
     /// A small object, all of it, found to be the one of this SHA-256.
     fn hashed(
         &self,
-        body: T::Body,
+        body: &T::Body,
         asked: Asked,
         expected: Sha256,
     ) -> Result<Object<T::Body>, Failure> {
-        let bytes = self.transport.read_whole(&body, asked.content_bytes())?;
+        let bytes = self.transport.read_whole(body, asked.content_bytes())?;
         let found = Sha256::of_bytes(&bytes);
         if found != expected {
             return Err(StorageError::other_object(found, expected).into());
@@ -491,7 +506,9 @@ mod tests {
     ) -> Result<Object<&'static str>, StorageError> {
         let config = Config::example(settings).storage;
         let image = image_with_hash("k", size_bytes, SHA256);
-        S3Storage::new(&config, transport).get(&image, None)
+        S3Storage::new(&config, transport)
+            .hashing_up_to(&|| 16_384)
+            .get(&image, None)
     }
 
     /// With a checksum, and without its content being read.
@@ -579,7 +596,9 @@ mod tests {
         let head = |outcomes: Vec<Outcome>, size_bytes: i64, settings: &[(&str, &str)]| {
             let config = Config::example(settings).storage;
             let image = image_with_hash("k", size_bytes, SHA256);
-            S3Storage::new(&config, &Scripted::new(outcomes)).head(&image)
+            S3Storage::new(&config, &Scripted::new(outcomes))
+                .hashing_up_to(&|| 16_384)
+                .head(&image)
         };
         let required = [("require_checksum", "true")];
 
