@@ -25,6 +25,7 @@ mod connections;
 mod credentials;
 mod full_disk;
 mod known_buckets;
+mod read_to_end;
 mod requests;
 mod single_bucket;
 
@@ -40,6 +41,7 @@ use tokio::net::TcpListener;
 use crate::connections::Connections;
 use crate::full_disk::Files;
 use crate::known_buckets::KnownBuckets;
+use crate::read_to_end::ReadToEnd;
 use crate::requests::{Journal, Recorded};
 use crate::single_bucket::{SingleBucket, SingleBucketHost};
 
@@ -69,7 +71,7 @@ impl EmbeddedStorage {
         root: &Path,
         credentials: &Credentials,
     ) -> anyhow::Result<Self> {
-        let service = path_style(root, credentials)?.build();
+        let service = ReadToEnd(path_style(root, credentials)?.build());
         let journal = Journal::default();
         let service = Recorded::new(service, journal.clone());
         Self::serve(listen, service, Some(journal)).await
@@ -84,7 +86,8 @@ impl EmbeddedStorage {
         root: &Path,
         credentials: &Credentials,
     ) -> anyhow::Result<Self> {
-        Self::serve(listen, path_style(root, credentials)?.build(), None).await
+        let service = ReadToEnd(path_style(root, credentials)?.build());
+        Self::serve(listen, service, None).await
     }
 
     /// As [`start`](Self::start), but every request addresses `bucket`, whatever its
@@ -101,7 +104,10 @@ impl EmbeddedStorage {
         let mut builder = path_style(root, credentials)?;
         builder.set_host(SingleBucketHost::new(bucket));
         let journal = Journal::default();
-        let service = Recorded::new(SingleBucket::new(builder.build()), journal.clone());
+        let service = Recorded::new(
+            SingleBucket::new(ReadToEnd(builder.build())),
+            journal.clone(),
+        );
         Self::serve(listen, service, Some(journal)).await
     }
 
