@@ -346,7 +346,8 @@ pub enum TransportError {
     /// The first byte, or the next of a small object, did not come within
     /// `s3_between_bytes_timeout_ms`.
     #[error(
-        "an answer without its first byte within s3_between_bytes_timeout_ms, or without all of a small image: storage is slow"
+        "an answer without its first byte within s3_between_bytes_timeout_ms, or without all of a \
+         small image: storage is slow"
     )]
     ContentTimeout,
     /// All attempts together took `s3_total_timeout_ms`.

@@ -13,7 +13,6 @@ use crate::error::Error;
 use crate::image::{ByteRange, Image, ImageId, Record};
 use crate::request_log::X_REQUEST_ID;
 use crate::route::{IMAGE_METHODS, image_file};
-use crate::storage::ObjectBytes;
 
 /// An image never changes under its id (RFC 9111 section 5.2.2, RFC 8246).
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
@@ -64,11 +63,11 @@ pub enum Content<B> {
 impl<B> Reply<B> {
     /// 200 with the whole image.
     #[must_use]
-    pub fn image(image: &Image, bytes: ObjectBytes<B>) -> Self {
+    pub fn image(image: &Image, content: Content<B>) -> Self {
         Self {
             status: StatusCode::OK,
             headers: image_fields(image, image.size),
-            content: content(bytes, image.size),
+            content,
         }
     }
 
@@ -84,14 +83,14 @@ impl<B> Reply<B> {
 
     /// 206 with a range of the image.
     #[must_use]
-    pub fn part(image: &Image, range: ByteRange, bytes: ObjectBytes<B>) -> Self {
+    pub fn part(image: &Image, range: ByteRange, content: Content<B>) -> Self {
         let length = range.length();
         let mut headers = image_fields(image, length);
         headers.insert(CONTENT_RANGE, ascii(range.to_content_range()));
         Self {
             status: StatusCode::PARTIAL_CONTENT,
             headers,
-            content: content(bytes, length),
+            content,
         }
     }
 
@@ -212,13 +211,6 @@ struct PublicError<'a> {
     code: &'static str,
 }
 
-fn content<B>(bytes: ObjectBytes<B>, length: u64) -> Content<B> {
-    match bytes {
-        ObjectBytes::Stream(body) => Content::Stream { body, length },
-        ObjectBytes::Here(bytes) => Content::Bytes(bytes),
-    }
-}
-
 /// The fields of an answer that carries `length` bytes of the image.
 fn image_fields(image: &Image, length: u64) -> HeaderMap {
     let mut fields = HeaderMap::from_iter([
@@ -256,7 +248,10 @@ mod tests {
 
     const ID: HeaderValue = HeaderValue::from_static("request-1");
 
-    const STREAM: ObjectBytes<()> = ObjectBytes::Stream(());
+    const STREAM: Content<()> = Content::Stream {
+        body: (),
+        length: 3,
+    };
 
     fn fields(headers: &HeaderMap) -> Vec<(&str, &str)> {
         let mut fields: Vec<_> = headers

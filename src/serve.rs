@@ -12,7 +12,7 @@ use crate::range::{self, Selection};
 use crate::reply::{Content, Reply};
 use crate::request_log::{RequestLog, timed};
 use crate::route::{self, Route};
-use crate::storage::StorageBackend;
+use crate::storage::{ObjectBytes, StorageBackend};
 
 /// What the client asks.
 #[derive(Debug)]
@@ -144,15 +144,24 @@ fn fetch<S: StorageBackend>(
         }
         Fetch::Whole => {
             let object = storage.get(image, None)?;
-            (Reply::image(image, object.bytes), object.is_verified)
+            let content = content(object.bytes, image.size);
+            (Reply::image(image, content), object.is_verified)
         }
         Fetch::Part(range) => {
             // Of the whole, storage may tell more than of a part.
             let part = (!range.is_whole()).then_some(range);
             let object = storage.get(image, part)?;
-            (Reply::part(image, range, object.bytes), object.is_verified)
+            let content = content(object.bytes, range.length());
+            (Reply::part(image, range, content), object.is_verified)
         }
     })
+}
+
+fn content<B>(bytes: ObjectBytes<B>, length: u64) -> Content<B> {
+    match bytes {
+        ObjectBytes::Stream(body) => Content::Stream { body, length },
+        ObjectBytes::Here(bytes) => Content::Bytes(bytes),
+    }
 }
 
 /// What every answer to this request has in common, successful or not. The records route is for
@@ -181,7 +190,7 @@ mod tests {
     use crate::error::MetadataError;
     use crate::image::Record;
     use crate::metadata::Put;
-    use crate::storage::{Object, ObjectBytes};
+    use crate::storage::Object;
 
     const PATH: &str = "/api/v1/images/67e55044-10b1-426f-9247-bb680e5fe0c8/file";
 
