@@ -124,7 +124,8 @@ fn a_host_whose_instances_are_all_held_by_clients_that_take_nothing_is_free_agai
     let image = TestImage::of_size(LARGE);
     app.import(&storage, &image);
     let unknown = TestImage::of_size(0).path();
-    let request = format!("GET {} HTTP/1.1\r\nHost: a\r\n\r\n", image.path());
+    let path = image.path();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n");
     let start = Instant::now();
 
     let held: Vec<_> = (0..2 * INSTANCES)
@@ -136,6 +137,10 @@ fn a_host_whose_instances_are_all_held_by_clients_that_take_nothing_is_free_agai
         .collect();
 
     wait_for("a host that is full", || {
+        let is_download =
+            |entry: &serde_json::Value| entry["path"] == path && entry["code"] != "service_busy";
+        let ended = app.log(0).into_iter().find(is_download);
+        assert_eq!(ended, None, "a download has ended");
         (busy_or_right(&app, &unknown) == Answered::Busy).then_some(())
     });
     wait_for("a host that is free", || {
