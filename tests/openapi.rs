@@ -24,12 +24,11 @@ fn the_app_answers_whatever_schemathesis_makes_of_the_openapi_document_as_docume
         .start();
     let image = TestImage {
         id: documented(Uuid::try_parse),
-        ..TestImage::of_size(1000)
+        ..TestImage::of_bytes(b"foo".into())
     };
-    storage.put(&image.key, &image.bytes);
     let hash = documented(|word| (word.len() == 64).then(|| word.to_owned()).ok_or(()));
-    app.database()
-        .insert_values(&image, &[&image.key, &image.mime_type, &hash, &1000]);
+    assert_eq!(hash, image.hash(), "the documented hash is of other bytes");
+    app.import(&storage, &image);
 
     assert_documented(schemathesis, "/api/v1/images/{id}/file", &storage, &app);
 }
