@@ -12,6 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use image_proxy_embedded_storage::{Credentials, EmbeddedStorage, SeenRequest};
 use rusty_s3::{Bucket, S3Action, UrlStyle};
 use sha2::{Digest, Sha256};
+use socket2::SockRef;
 use tempfile::TempDir;
 
 use crate::harness::relay::pass;
@@ -149,6 +150,8 @@ pub struct Bottleneck {
 impl Bottleneck {
     pub fn before(storage: &Storage) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let socket = SockRef::from(&listener);
+        socket.set_recv_buffer_size(RECEIVED).unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let upstream = storage.endpoint().replace("http://", "");
         let (sender, stuck) = mpsc::channel();
@@ -192,7 +195,9 @@ impl Drop for Bottleneck {
 }
 
 /// Bytes of an upload that pass before it gets stuck.
-const PASSED: usize = 8 << 20;
+const PASSED: usize = 1 << 20;
+/// Room for more of it in the system, which would otherwise take all.
+const RECEIVED: usize = 256 << 10;
 
 /// Holds what comes after [`PASSED`] bytes, for as long as nobody releases it.
 fn until_stuck(stuck: Sender<()>, released: Arc<AtomicBool>) -> impl FnMut(&[u8]) -> bool {
