@@ -152,20 +152,13 @@ impl Bottleneck {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let socket = SockRef::from(&listener);
         socket.set_recv_buffer_size(RECEIVED).unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let upstream = storage.endpoint().replace("http://", "");
         let (sender, stuck) = mpsc::channel();
         let released = Arc::new(AtomicBool::new(false));
         let shared = Arc::clone(&released);
-        std::thread::spawn(move || {
-            for client in listener.incoming().map_while(Result::ok) {
-                let server = TcpStream::connect(&upstream).unwrap();
-                let (to_client, from_server) =
-                    (client.try_clone().unwrap(), server.try_clone().unwrap());
-                let (sender, released) = (sender.clone(), Arc::clone(&shared));
-                std::thread::spawn(move || pass(client, server, until_stuck(sender, released)));
-                std::thread::spawn(move || pass(from_server, to_client, |_| true));
-            }
+        let endpoint = relay(storage, listener, move |[client, server], back| {
+            let (sender, released) = (sender.clone(), Arc::clone(&shared));
+            std::thread::spawn(move || pass(client, server, until_stuck(sender, released)));
+            pass_back(back);
         });
         Self {
             endpoint,
@@ -223,16 +216,9 @@ pub struct Damaging {
 impl Damaging {
     pub fn before(storage: &Storage) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let upstream = storage.endpoint().replace("http://", "");
-        std::thread::spawn(move || {
-            for client in listener.incoming().map_while(Result::ok) {
-                let server = TcpStream::connect(&upstream).unwrap();
-                let (to_client, from_server) =
-                    (client.try_clone().unwrap(), server.try_clone().unwrap());
-                std::thread::spawn(move || damage(client, server));
-                std::thread::spawn(move || pass(from_server, to_client, |_| true));
-            }
+        let endpoint = relay(storage, listener, |[client, server], back| {
+            std::thread::spawn(move || rewrite(client, server, damaged));
+            pass_back(back);
         });
         Self { endpoint }
     }
@@ -242,18 +228,12 @@ impl Damaging {
     }
 }
 
-fn damage(mut from: TcpStream, mut to: TcpStream) {
-    let mut buffer = vec![0; 64 << 10];
-    while let Ok(count @ 1..) = from.read(&mut buffer) {
-        let bytes = &mut buffer[..count];
-        if let Some(place) = bytes.windows(6).position(|six| six == b"GIF89a") {
-            bytes[place + 6] ^= 1;
-        }
-        if to.write_all(bytes).is_err() {
-            break;
-        }
+fn damaged(bytes: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    if let Some(place) = bytes.windows(6).position(|six| six == b"GIF89a") {
+        bytes[place + 6] ^= 1;
     }
-    let _ = to.shutdown(std::net::Shutdown::Both);
+    bytes
 }
 
 /// Which objects a key may not look at.
@@ -273,30 +253,23 @@ pub struct Hiding {
 impl Hiding {
     pub fn before(storage: &Storage, hidden: What) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let upstream = storage.endpoint().replace("http://", "");
-        std::thread::spawn(move || {
-            for client in listener.incoming().map_while(Result::ok) {
-                let server = TcpStream::connect(&upstream).unwrap();
-                let is_head = Arc::new(AtomicBool::new(false));
-                let (to_client, from_server) =
-                    (client.try_clone().unwrap(), server.try_clone().unwrap());
-                let seen = Arc::clone(&is_head);
-                std::thread::spawn(move || {
-                    pass(client, server, |bytes| {
-                        seen.store(bytes.starts_with(b"HEAD "), Ordering::SeqCst);
-                        true
-                    });
+        let endpoint = relay(storage, listener, move |[client, server], back| {
+            let is_head = Arc::new(AtomicBool::new(false));
+            let seen = Arc::clone(&is_head);
+            std::thread::spawn(move || {
+                pass(client, server, |bytes| {
+                    seen.store(bytes.starts_with(b"HEAD "), Ordering::SeqCst);
+                    true
                 });
-                std::thread::spawn(move || {
-                    let forbidden = |bytes: &[u8]| {
-                        let is_missing = bytes.starts_with(b"HTTP/1.1 404 Not Found\r\n");
-                        is_head.load(Ordering::SeqCst)
-                            && (is_missing || matches!(hidden, What::All))
-                    };
-                    answer(from_server, to_client, forbidden);
-                });
-            }
+            });
+            let is_forbidden = move |bytes: &[u8]| {
+                let is_missing = bytes.starts_with(b"HTTP/1.1 404 Not Found\r\n");
+                is_head.load(Ordering::SeqCst) && (is_missing || matches!(hidden, What::All))
+            };
+            let [from_server, to_client] = back;
+            std::thread::spawn(move || {
+                rewrite(from_server, to_client, |bytes| answer(bytes, &is_forbidden));
+            });
         });
         Self { endpoint }
     }
@@ -306,17 +279,42 @@ impl Hiding {
     }
 }
 
-/// Passes answers on, but for the status of those that are `forbidden`.
-fn answer(mut from: TcpStream, mut to: TcpStream, forbidden: impl Fn(&[u8]) -> bool) {
+/// The answer, but for its status where it is forbidden.
+fn answer(bytes: &[u8], is_forbidden: impl Fn(&[u8]) -> bool) -> Vec<u8> {
+    match bytes.windows(2).position(|two| two == b"\r\n") {
+        Some(end) if is_forbidden(bytes) => [b"HTTP/1.1 403 Forbidden", &bytes[end..]].concat(),
+        _ => bytes.to_vec(),
+    }
+}
+
+/// The origin of a way to storage, on which `each` connection is handled: where the client's bytes come
+/// from and go to, and storage's.
+fn relay(
+    storage: &Storage,
+    listener: TcpListener,
+    each: impl Fn([TcpStream; 2], [TcpStream; 2]) + Send + 'static,
+) -> String {
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let upstream = storage.endpoint().replace("http://", "");
+    std::thread::spawn(move || {
+        for client in listener.incoming().map_while(Result::ok) {
+            let server = TcpStream::connect(&upstream).unwrap();
+            let back = [server.try_clone().unwrap(), client.try_clone().unwrap()];
+            each([client, server], back);
+        }
+    });
+    endpoint
+}
+
+fn pass_back([from_server, to_client]: [TcpStream; 2]) {
+    std::thread::spawn(move || pass(from_server, to_client, |_| true));
+}
+
+/// Passes on what `rewritten` makes of each piece.
+fn rewrite(mut from: TcpStream, mut to: TcpStream, rewritten: impl Fn(&[u8]) -> Vec<u8>) {
     let mut buffer = vec![0; 64 << 10];
     while let Ok(count @ 1..) = from.read(&mut buffer) {
-        let bytes = &buffer[..count];
-        let rest = bytes.windows(2).position(|two| two == b"\r\n");
-        let passed = match rest {
-            Some(end) if forbidden(bytes) => [b"HTTP/1.1 403 Forbidden", &bytes[end..]].concat(),
-            _ => bytes.to_vec(),
-        };
-        if to.write_all(&passed).is_err() {
+        if to.write_all(&rewritten(&buffer[..count])).is_err() {
             break;
         }
     }
