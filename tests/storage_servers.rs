@@ -95,8 +95,7 @@ pub fn hold_keys(storage: &Storage) {
 fn serves(app: &App, image: &TestImage) -> String {
     let whole = app.get(&image.path());
     if whole.status != 200 {
-        let log = app.log(1);
-        return format!("not served: {}", log[log.len() - 1]["cause"]);
+        return format!("not served: {:?}", app.cause_of(&whole));
     }
     assert!(whole.bytes() == image.bytes, "{}", image.key);
     let part = app.request_with("GET", &image.path(), &[("range", "bytes=100-499")]);

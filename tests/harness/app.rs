@@ -397,6 +397,17 @@ impl App {
         })
     }
 
+    /// The private cause of an error answer, by the request's id that both carry: earlier requests may
+    /// have entries of their own, and the answer may be here before its entry is.
+    pub fn cause_of(&self, answer: &Response) -> String {
+        let request_id = answer.headers["x-request-id"].to_str().unwrap();
+        wait_for("the log entry of an error answer", || {
+            let log = self.log(1);
+            let entry = log.iter().find(|entry| entry["request_id"] == request_id)?;
+            Some(entry["cause"].as_str().unwrap_or_default().to_owned())
+        })
+    }
+
     /// The private cause of the only request that was made.
     pub fn cause(&self) -> String {
         let log = self.log(1);
