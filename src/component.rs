@@ -1,35 +1,33 @@
 //! The wasm entry: a host request comes in, its reply is piped out.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read};
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method};
 use spin_sdk::variables;
+use wasi::cli::stderr::get_stderr;
 use wasi::exports::http::incoming_handler::Guest;
 use wasi::http::types::{IncomingBody, IncomingRequest, Method as WasiMethod, ResponseOutparam};
 use wasi::io::poll::{Pollable, poll};
 use wasi::io::streams::InputStream;
 
-use crate::config::{Config, Logged, MAX_HASHED_BYTES, MetadataStore};
+use crate::cache;
+use crate::config::{DEFAULT_CLIENT_TIMEOUT, Logged, MAX_HASHED_BYTES, MetadataStore, Settings};
 use crate::cors::AllowedOrigins;
 use crate::deadline;
-use crate::error::ConfigError;
 use crate::host_failure;
-use crate::metadata::ImageRepository;
-use crate::metadata::key_value::KeyValueRepository;
+use crate::key_value::KeyValueStore;
+use crate::metadata::Repository;
 use crate::metadata::sqlite::SqliteRepository;
-use crate::pipe::send;
+use crate::pipe::{MAX_WRITE_BYTES, send};
 use crate::readiness;
 use crate::records::RecordsRoute;
 use crate::reply::Reply;
 use crate::request_log::RequestLog;
 use crate::route;
-use crate::serve::{Request, conclude, fail, serve};
+use crate::serve::{Request, Sources, conclude, serve};
 use crate::storage::s3::S3Storage;
 use crate::storage::wasi_http::{ResponseBody, WasiHttp};
-
-/// Where the settings cannot be used; what is answered then is a line of text.
-const CLIENT_TIMEOUT: Duration = Duration::from_mins(1);
 
 struct ImageProxy;
 
@@ -38,83 +36,79 @@ wasi::http::proxy::export!(ImageProxy);
 impl Guest for ImageProxy {
     fn handle(incoming: IncomingRequest, out: ResponseOutparam) {
         let request = read_head(&incoming);
+        let settings = Settings::new(&variable);
+        let key_value = KeyValueStore::default();
         let mut log =
             RequestLog::start(&request.method, &request.path_with_query, &request.headers);
-        let settings = Config::read(variable);
-        let client_timeout = settings
-            .as_ref()
-            .map_or(CLIENT_TIMEOUT, |config| config.client_timeout);
-        let reply = if route::is_readiness(&request.path_with_query) {
-            let settings = readiness::all_settings(settings, variable);
-            let images = settings.map(|config| repository(&config));
-            readiness::answer(&request, images, &mut log)
-        } else {
-            reply(&request, &incoming, settings, &mut log)
-        };
-        send(reply, client_timeout, out, &mut log);
-        if log.is_logged(Config::read_logged(variable).unwrap_or(Logged::All)) {
+        let reply = answer(&request, &incoming, &settings, &key_value, &mut log);
+        send(&reply, &|| client_timeout(&settings), out, &mut log);
+        cache::fill(&reply.content, &key_value, &mut log);
+        if log.is_logged(settings.logged().unwrap_or(Logged::All)) {
             write_line(&log);
         }
     }
 }
 
-fn reply(
+fn answer(
     request: &Request,
     incoming: &IncomingRequest,
-    settings: Result<Config, ConfigError>,
+    settings: &Settings,
+    key_value: &KeyValueStore,
     log: &mut RequestLog,
 ) -> Reply<ResponseBody> {
-    match settings {
-        Ok(config) => answer(request, incoming, &config, log),
-        Err(error) => {
-            let cors = Config::read_cors(variable).unwrap_or(AllowedOrigins::None);
-            fail(&error.into(), request, &cors, log)
-        }
+    let repository: Repository = &|| {
+        Ok(match settings.metadata_store()? {
+            MetadataStore::Sqlite => &SqliteRepository,
+            MetadataStore::KeyValue => key_value,
+        })
+    };
+    if route::is_readiness(&request.path_with_query) {
+        return readiness::answer(request, settings, repository, log);
     }
+    if let Some(encoded_id) = route::record(&request.path_with_query) {
+        let records = RecordsRoute {
+            settings,
+            repository,
+            cache: key_value,
+        };
+        let outcome = match RequestBody::of(incoming, client_timeout(settings)) {
+            Some(mut body) => records.answer(encoded_id, request, &mut body, log),
+            None => records.answer(encoded_id, request, &mut std::io::empty(), log),
+        };
+        return conclude(outcome, request, &AllowedOrigins::None, log);
+    }
+    // One that cannot be used keeps no image from being served; `/readyz` tells of it.
+    let hash_max_bytes = || settings.hash_max_bytes().unwrap_or(MAX_HASHED_BYTES);
+    let sources = Sources {
+        repository,
+        cache: key_value,
+        storage: &|| {
+            let config = settings.storage()?;
+            let transport = WasiHttp::new(&config);
+            Ok(S3Storage::new(config, transport)
+                .requiring_checksum(settings.require_checksum()?)
+                .hashing_up_to(&hash_max_bytes))
+        },
+    };
+    serve(request, settings, &sources, log)
 }
 
-/// In one piece, so that lines of other instances do not come between. A log that is gone is not a
-/// failure.
+/// Where it cannot be used, an answer that does not depend on it goes out all the same.
+fn client_timeout(settings: &Settings) -> Duration {
+    settings.client_timeout().unwrap_or(DEFAULT_CLIENT_TIMEOUT)
+}
+
+/// In one piece, so that lines of other instances do not come between, and past the standard library,
+/// which asks the host for all its streams first. A log that is gone is not a failure.
 fn write_line(log: &RequestLog) {
-    let _ = std::io::stderr().write_all(format!("{log}\n").as_bytes());
+    let line = format!("{log}\n");
+    let mut pieces = line.as_bytes().chunks(MAX_WRITE_BYTES);
+    let stderr = get_stderr();
+    let _ = pieces.try_for_each(|piece| stderr.blocking_write_and_flush(piece));
 }
 
 fn variable(name: &str) -> Result<String, String> {
     variables::get(name).map_err(host_failure::variable)
-}
-
-/// Builds the adapters that the settings ask for, and serves.
-fn answer(
-    request: &Request,
-    incoming: &IncomingRequest,
-    config: &Config,
-    log: &mut RequestLog,
-) -> Reply<ResponseBody> {
-    let images = repository(config);
-    if let Some(encoded_id) = route::record(&request.path_with_query) {
-        let records = RecordsRoute {
-            token: || Config::read_records_token(variable),
-            max_image_bytes: config.max_image_bytes,
-            images,
-        };
-        let outcome = match RequestBody::of(incoming, config.client_timeout) {
-            Some(mut body) => records.answer(encoded_id, request, &mut body, log),
-            None => records.answer(encoded_id, request, &mut std::io::empty(), log),
-        };
-        return conclude(outcome, request, &config.cors, log);
-    }
-    // One that cannot be used keeps no image from being served; `/readyz` tells of it.
-    let hash_max_bytes = || Config::read_hash_max_bytes(variable).unwrap_or(MAX_HASHED_BYTES);
-    let storage = S3Storage::new(&config.storage, WasiHttp::new(&config.storage))
-        .hashing_up_to(&hash_max_bytes);
-    serve(request, config, images, &storage, log)
-}
-
-fn repository(config: &Config) -> &'static dyn ImageRepository {
-    match config.metadata_store {
-        MetadataStore::Sqlite => &SqliteRepository,
-        MetadataStore::KeyValue => &KeyValueRepository,
-    }
 }
 
 fn read_head(request: &IncomingRequest) -> Request {

@@ -388,6 +388,11 @@ pub enum ConfigError {
     },
 }
 
+/// The store of kept images cannot be used, for this reason.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("cannot use the key-value store that images are kept in: {0}")]
+pub struct CacheError(pub String);
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -106,6 +106,15 @@ impl ByteRange {
         self.length() == self.size
     }
 
+    /// Its bytes of those of the whole image; none where there are not so many.
+    #[must_use]
+    pub fn of(self, image: &[u8]) -> &[u8] {
+        let position = |byte| usize::try_from(byte).ok();
+        let part = position(self.first).zip(position(self.last));
+        part.and_then(|(first, last)| image.get(first..=last))
+            .unwrap_or_default()
+    }
+
     /// The value of `Range` that asks for it (RFC 9110 section 14.2).
     #[must_use]
     pub fn to_range(self) -> String {

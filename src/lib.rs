@@ -8,13 +8,14 @@
 //! ```text
 //! component ─▶ serve ──▶ route · preconditions · range · cors · reply · config ─▶ image · sha256 · error
 //!     │ │ │       ├────▶ metadata  (trait ImageRepository) ◀── metadata/{sqlite, key_value}
+//!     │ │ │       ├────▶ cache     (trait ImageCache)      ◀── cache/key_value
 //!     │ │ └▶ pipe └────▶ storage   (trait StorageBackend)  ◀── storage/s3 ─▶ retry · sign · …
-//!     │ ├──▶ records ──▶ route · preconditions · reply · config · metadata
+//!     │ ├──▶ records ──▶ route · preconditions · reply · config · metadata · cache
 //!     │ └──▶ readiness ▶ reply · config · metadata
 //!     └── adapters
 //! ```
 //!
-//! Only `component`, `pipe`, `host_failure`, `storage/wasi_http` and the repositories know the
+//! Only `component`, `pipe`, `host_failure`, `key_value`, `storage/wasi_http` and the repositories know the
 //! WebAssembly host, and their code that does exists on `wasm32` alone. Everything else compiles and is
 //! tested natively.
 
@@ -25,8 +26,11 @@ mod deadline;
 #[cfg(target_family = "wasm")]
 mod host_failure;
 #[cfg(target_family = "wasm")]
+mod key_value;
+#[cfg(target_family = "wasm")]
 mod pipe;
 
+pub mod cache;
 pub mod config;
 pub mod cors;
 pub mod error;

@@ -19,7 +19,7 @@ use crate::storage::wasi_http::ResponseBody;
 const SPLICE_BYTES: u64 = 1024 * 1024;
 
 /// Most bytes that a host takes at once of what is flushed too (`wasi:io`, `blocking-write-and-flush`).
-const MAX_WRITE_BYTES: usize = 4096;
+pub const MAX_WRITE_BYTES: usize = 4096;
 
 /// Bytes at a body's end that are handed over in one piece, through the component's own memory.
 ///
@@ -29,10 +29,10 @@ const MAX_WRITE_BYTES: usize = 4096;
 const LAST_PIECE_BYTES: u64 = 64 * 1024;
 
 /// Sends a reply to its end, and notes what was sent. A client that takes none of its body for
-/// `client_timeout` is given up.
+/// `client_timeout` is given up; that is asked for where there is something to wait for.
 pub fn send(
-    reply: Reply<ResponseBody>,
-    client_timeout: Duration,
+    reply: &Reply<ResponseBody>,
+    client_timeout: &dyn Fn() -> Duration,
     out: ResponseOutparam,
     log: &mut RequestLog,
 ) {
@@ -40,18 +40,18 @@ pub fn send(
     let Some(head) = response_head(reply.status, &reply.headers) else {
         return refused(out, log);
     };
-    match reply.content {
+    match &reply.content {
         Content::None => ResponseOutparam::set(out, Ok(head)),
         Content::Text(text) => match Response::open(head) {
-            Some(response) => response.send_text(&text, out, log),
+            Some(response) => response.send_text(text, out, log),
             None => refused(out, log),
         },
-        Content::Bytes(bytes) => match Response::open(head) {
-            Some(response) => response.send_bytes(&bytes, client_timeout, out, log),
+        Content::Bytes { bytes, .. } => match Response::open(head) {
+            Some(response) => response.send_bytes(bytes, client_timeout, out, log),
             None => refused(out, log),
         },
         Content::Stream { body, length } => match Response::open(head) {
-            Some(response) => response.send_stream(&body, length, client_timeout, out, log),
+            Some(response) => response.send_stream(body, *length, client_timeout, out, log),
             None => refused(out, log),
         },
     }
@@ -109,7 +109,7 @@ impl Response {
     fn send_bytes(
         self,
         bytes: &[u8],
-        client_timeout: Duration,
+        client_timeout: &dyn Fn() -> Duration,
         out: ResponseOutparam,
         log: &mut RequestLog,
     ) {
@@ -137,7 +137,7 @@ impl Response {
         self,
         source: &ResponseBody,
         length: u64,
-        client_timeout: Duration,
+        client_timeout: &dyn Fn() -> Duration,
         out: ResponseOutparam,
         log: &mut RequestLog,
     ) {
@@ -159,14 +159,14 @@ impl Response {
 }
 
 /// What is left of a response once its body has been sent, or broken off.
-struct End {
+struct End<'a> {
     writer: OutputStream,
     body: OutgoingBody,
     expected: u64,
-    client_timeout: Duration,
+    client_timeout: &'a dyn Fn() -> Duration,
 }
 
-impl End {
+impl End<'_> {
     fn of(self, ended: Result<(), Break>, log: &mut RequestLog) {
         match ended {
             Ok(()) => {
@@ -177,7 +177,7 @@ impl End {
                 }
             }
             Err(Break::ClientTookNothing) => {
-                let limit = self.client_timeout.as_secs_f64();
+                let limit = (self.client_timeout)().as_secs_f64();
                 log.client_failed(format!("the client took nothing for {limit} s"));
             }
             // The writer tells whose end of the stream is gone.
@@ -215,13 +215,13 @@ struct Client<'a> {
     writer: &'a OutputStream,
     /// A child of the writer in the host's tables, and dropped before it.
     is_ready: OnceCell<Pollable>,
-    timeout: Duration,
+    timeout: &'a dyn Fn() -> Duration,
     /// Bytes that were handed over.
     taken: u64,
 }
 
 impl<'a> Client<'a> {
-    fn new(writer: &'a OutputStream, timeout: Duration) -> Self {
+    fn new(writer: &'a OutputStream, timeout: &'a dyn Fn() -> Duration) -> Self {
         Self {
             writer,
             is_ready: OnceCell::new(),
@@ -256,7 +256,7 @@ impl<'a> Client<'a> {
             }
             poll(&[
                 self.is_ready.get_or_init(|| self.writer.subscribe()),
-                limit.get_or_init(|| deadline::after(self.timeout)),
+                limit.get_or_init(|| deadline::after((self.timeout)())),
             ]);
         }
     }

@@ -4,11 +4,11 @@
 
 use http::{Method, StatusCode};
 
-use crate::config::Config;
+use crate::config::Settings;
 use crate::cors::AllowedOrigins;
-use crate::error::{ConfigError, Error, MetadataError};
+use crate::error::{Error, MetadataError};
 use crate::image::ImageId;
-use crate::metadata::ImageRepository;
+use crate::metadata::Repository;
 use crate::reply::Reply;
 use crate::request_log::{RequestLog, timed};
 use crate::serve::{Request, conclude};
@@ -16,28 +16,14 @@ use crate::serve::{Request, conclude};
 /// The methods of the readiness route, as `Allow` lists them.
 const METHODS: &str = "GET, HEAD";
 
-/// The settings, once those are read, too, which other requests can do without.
-///
-/// # Errors
-/// [`ConfigError`] names the first variable that cannot be read or used.
-pub fn all_settings(
-    settings: Result<Config, ConfigError>,
-    variable: impl Fn(&str) -> Result<String, String>,
-) -> Result<Config, ConfigError> {
-    let config = settings?;
-    Config::read_hash_max_bytes(&variable)?;
-    Config::read_records_token(&variable)?;
-    Config::read_logged(&variable)?;
-    Ok(config)
-}
-
-/// Answers a probe, for `images` in the store that the settings name.
+/// Answers a probe.
 pub fn answer<B>(
     request: &Request,
-    images: Result<&dyn ImageRepository, ConfigError>,
+    settings: &Settings,
+    repository: Repository,
     log: &mut RequestLog,
 ) -> Reply<B> {
-    let outcome = decide(&request.method, images, log);
+    let outcome = decide(&request.method, settings, repository, log);
     let mut reply = conclude(outcome, request, &AllowedOrigins::None, log);
     if reply.status.is_server_error() {
         // Not a fault of the answer: the next probe may find it otherwise (RFC 9110 section 15.6.4).
@@ -48,13 +34,15 @@ pub fn answer<B>(
 
 fn decide<B>(
     method: &Method,
-    images: Result<&dyn ImageRepository, ConfigError>,
+    settings: &Settings,
+    repository: Repository,
     log: &mut RequestLog,
 ) -> Result<Reply<B>, Error> {
     if !matches!(*method, Method::GET | Method::HEAD) {
         return Err(Error::MethodNotAllowed { allowed: METHODS });
     }
-    let images = images?;
+    settings.check_all()?;
+    let images = repository()?;
     match timed(&mut log.metadata_ms, || images.get_by_id(ImageId::NIL)) {
         // Somebody may have written a record of this id, usable or not: the store can be read.
         Ok(_) | Err(MetadataError::Unusable(_)) => Ok(Reply::ready()),
@@ -73,7 +61,7 @@ mod tests {
     use crate::config::example_variable;
     use crate::error::UnusableRecord;
     use crate::image::{Image, Record};
-    use crate::metadata::Put;
+    use crate::metadata::{Deleted, ImageRepository, Put};
     use crate::reply::Content;
     use crate::request_log::X_REQUEST_ID;
 
@@ -106,29 +94,22 @@ mod tests {
             panic!("a probe writes no record")
         }
 
-        fn delete(&self, _: ImageId) -> Result<bool, MetadataError> {
+        fn delete(&self, _: ImageId) -> Result<Option<Deleted>, MetadataError> {
             panic!("a probe takes no record away")
         }
     }
 
-    fn broken_setting() -> ConfigError {
-        ConfigError::Malformed {
-            name: "max_image_bytes",
-            expected: "a whole number above zero",
-        }
-    }
+    /// One that cannot be used.
+    const BROKEN: (&str, &str) = ("max_image_bytes", "50MB");
 
-    fn ask(
-        method: &Method,
-        images: Result<&dyn ImageRepository, ConfigError>,
-    ) -> (Reply<()>, RequestLog) {
+    fn ask(method: &Method, store: &Store, replaced: &[(&str, &str)]) -> (Reply<()>, RequestLog) {
         let request = Request {
             method: method.clone(),
             path_with_query: "/readyz".into(),
             headers: HeaderMap::new(),
         };
-        let mut log = RequestLog::example();
-        let reply = answer(&request, images, &mut log);
+        let (variable, mut log) = (example_variable(replaced), RequestLog::example());
+        let reply = answer(&request, &Settings::new(&variable), &|| Ok(store), &mut log);
         (reply, log)
     }
 
@@ -157,7 +138,7 @@ mod tests {
 
         for found in found {
             let store = Store::that(found);
-            let (reply, log) = ask(&Method::GET, Ok(&store));
+            let (reply, log) = ask(&Method::GET, &store, &[]);
 
             assert_eq!(reply.status, 200);
             assert_eq!(text(&reply), r#"{"status":"ready"}"#);
@@ -172,7 +153,7 @@ mod tests {
     fn it_is_not_ready_where_the_store_cannot_be_read_and_only_the_log_says_why() {
         let store = Store::that(|| Err(MetadataError::Unavailable("locked".into())));
 
-        let (reply, log) = ask(&Method::GET, Ok(&store));
+        let (reply, log) = ask(&Method::GET, &store, &[]);
 
         assert_eq!(reply.status, 503);
         assert_eq!(
@@ -185,7 +166,9 @@ mod tests {
 
     #[test]
     fn it_is_not_ready_where_a_setting_is_broken_and_the_log_names_it() {
-        let (reply, log) = ask(&Method::GET, Err(broken_setting()));
+        let store = Store::that(|| Ok(None));
+
+        let (reply, log) = ask(&Method::GET, &store, &[BROKEN]);
 
         assert_eq!(reply.status, 503);
         assert_eq!(
@@ -201,12 +184,9 @@ mod tests {
     #[test]
     fn head_is_answered_as_get_is_without_content() {
         let store = Store::that(|| Ok(None));
-        for is_ready in [true, false] {
-            let images = || -> Result<&dyn ImageRepository, ConfigError> {
-                is_ready.then_some(&store as _).ok_or_else(broken_setting)
-            };
-            let (mut get, _) = ask(&Method::GET, images());
-            let (mut head, _) = ask(&Method::HEAD, images());
+        for replaced in [&[][..], &[BROKEN]] {
+            let (mut get, _) = ask(&Method::GET, &store, replaced);
+            let (mut head, _) = ask(&Method::HEAD, &store, replaced);
             // That of another request is another one.
             for reply in [&mut get, &mut head] {
                 reply.headers.remove(X_REQUEST_ID);
@@ -223,8 +203,8 @@ mod tests {
         let store = Store::that(|| Ok(None));
 
         for method in [Method::POST, Method::OPTIONS, Method::DELETE] {
-            for images in [Ok(&store as &dyn ImageRepository), Err(broken_setting())] {
-                let (reply, _) = ask(&method, images);
+            for replaced in [&[][..], &[BROKEN]] {
+                let (reply, _) = ask(&method, &store, replaced);
 
                 assert_eq!(reply.status, 405, "{method}");
                 assert_eq!(reply.headers[ALLOW], "GET, HEAD", "{method}");
@@ -235,27 +215,25 @@ mod tests {
 
     #[test]
     fn every_setting_is_read_those_too_that_few_requests_need() {
-        const FEW: [(&str, &str); 3] = [
-            ("hash_max_bytes", "0"),
-            ("records_token", ""),
-            ("log", "all"),
-        ];
-        for (name, value) in [
-            ("max_image_bytes", "50MB"),
+        let store = Store::that(|| Ok(None));
+        for setting in [
+            BROKEN,
+            ("s3_region", ""),
+            ("require_checksum", "yes"),
             ("hash_max_bytes", "many"),
+            ("cache_max_bytes", "many"),
+            ("metadata_store", "postgres"),
+            ("cors_allowed_origins", "https://app.example/path"),
+            ("client_timeout_ms", "0"),
             ("records_token", "short"),
             ("log", "some"),
         ] {
-            let replaced: Vec<_> = [(name, value)].into_iter().chain(FEW).collect();
-            let variable = example_variable(&replaced);
+            let (reply, log) = ask(&Method::GET, &store, &[setting]);
 
-            let error = all_settings(Config::read(&variable), &variable)
-                .unwrap_err()
-                .to_string();
-
-            assert!(error.contains(name), "{error}");
+            assert_eq!(reply.status, 503, "{setting:?}");
+            let cause = log.cause().unwrap_or_default();
+            assert!(cause.contains(setting.0), "{cause}");
         }
-        let ready = example_variable(&FEW);
-        assert!(all_settings(Config::read(&ready), &ready).is_ok());
+        assert_eq!(store.asked.take(), 0);
     }
 }

@@ -9,11 +9,12 @@ use std::io::Read;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Method};
 
-use crate::config::RecordsToken;
-use crate::error::{ConfigError, Error, MetadataError, UnusableRecord};
+use crate::cache::{self, ImageCache};
+use crate::config::{RecordsToken, Settings};
+use crate::error::{Error, MetadataError, UnusableRecord};
 use crate::field::only_line;
 use crate::image::{Image, ImageId, Record};
-use crate::metadata::{ImageRepository, Put};
+use crate::metadata::{ImageRepository, Put, Repository};
 use crate::preconditions::Condition;
 use crate::reply::Reply;
 use crate::request_log::{RequestLog, timed};
@@ -24,16 +25,16 @@ use crate::serve::Request;
 const METHODS: &str = "GET, HEAD, PUT, DELETE";
 
 /// What the records route works with.
-pub struct RecordsRoute<'a, T> {
-    /// Reads the token, where there is one.
-    pub token: T,
-    /// Largest image that is served, in bytes.
-    pub max_image_bytes: u64,
+pub struct RecordsRoute<'a> {
+    /// The token, and what limits a record.
+    pub settings: &'a Settings<'a>,
     /// Where the records are.
-    pub images: &'a dyn ImageRepository,
+    pub repository: Repository<'a>,
+    /// Where small images are kept.
+    pub cache: &'a dyn ImageCache,
 }
 
-impl<T: Fn() -> Result<Option<RecordsToken>, ConfigError>> RecordsRoute<'_, T> {
+impl RecordsRoute<'_> {
     /// Answers a request for the image that the path names so.
     ///
     /// # Errors
@@ -60,7 +61,7 @@ impl<T: Fn() -> Result<Option<RecordsToken>, ConfigError>> RecordsRoute<'_, T> {
         body: &mut dyn Read,
         log: &mut RequestLog,
     ) -> Result<Reply<B>, Error> {
-        let token = (self.token)()?.ok_or(Error::NotFound)?;
+        let token = self.settings.records_token()?.ok_or(Error::NotFound)?;
         authorize(&token, &request.headers)?;
         match request.method {
             Method::GET | Method::HEAD => self.read(named(encoded_id, log)?, log),
@@ -71,7 +72,8 @@ impl<T: Fn() -> Result<Option<RecordsToken>, ConfigError>> RecordsRoute<'_, T> {
     }
 
     fn read<B>(&self, id: ImageId, log: &mut RequestLog) -> Result<Reply<B>, Error> {
-        let image = timed(&mut log.metadata_ms, || self.images.get_by_id(id))?;
+        let images = (self.repository)()?;
+        let image = timed(&mut log.metadata_ms, || images.get_by_id(id))?;
         Ok(Reply::record(&image.ok_or(Error::ImageNotFound)?))
     }
 
@@ -83,9 +85,10 @@ impl<T: Fn() -> Result<Option<RecordsToken>, ConfigError>> RecordsRoute<'_, T> {
         log: &mut RequestLog,
     ) -> Result<Reply<B>, Error> {
         let record = content::read(&request.headers, body)?;
-        let image = self.check(record).map_err(Error::InvalidRecord)?;
+        let image = check(record, self.settings.max_image_bytes()?)?;
+        let images = (self.repository)()?;
         let put = timed(&mut log.metadata_ms, || {
-            self.put(id, &image, Condition::of_change(&request.headers))
+            put(images, id, &image, Condition::of_change(&request.headers))
         })?;
         match put {
             Put::Created => Ok(Reply::created(id)),
@@ -94,57 +97,64 @@ impl<T: Fn() -> Result<Option<RecordsToken>, ConfigError>> RecordsRoute<'_, T> {
         }
     }
 
-    fn put(&self, id: ImageId, image: &Image, condition: Condition) -> Result<Put, Error> {
-        let holds = match condition {
-            Condition::Always => true,
-            Condition::IfPresent => self.exists(id)?,
-            Condition::IfAbsent if self.images.insert(id, image)? => return Ok(Put::Created),
-            Condition::IfAbsent | Condition::Never => false,
-        };
-        if !holds {
-            return Err(Error::PreconditionFailed);
-        }
-        Ok(self.images.put(id, image)?)
-    }
-
     fn delete<B>(
         &self,
         id: ImageId,
         request: &Request,
         log: &mut RequestLog,
     ) -> Result<Reply<B>, Error> {
+        let images = (self.repository)()?;
         let condition = Condition::of_change(&request.headers);
         // It counts only where there is something to take away (RFC 9110 section 13.2.1).
-        if matches!(condition, Condition::IfAbsent | Condition::Never) && self.exists(id)? {
+        if matches!(condition, Condition::IfAbsent | Condition::Never) && exists(images, id)? {
             return Err(Error::PreconditionFailed);
         }
-        if timed(&mut log.metadata_ms, || self.images.delete(id))? {
-            Ok(Reply::no_content())
-        } else {
-            Err(Error::ImageNotFound)
+        let deleted = timed(&mut log.metadata_ms, || images.delete(id))?;
+        if let Some(sha256) = deleted.ok_or(Error::ImageNotFound)?.sha256 {
+            cache::forget(sha256, self.settings, self.cache, log);
         }
+        Ok(Reply::no_content())
     }
+}
 
-    /// A record that cannot be used is there all the same.
-    fn exists(&self, id: ImageId) -> Result<bool, MetadataError> {
-        match self.images.get_by_id(id) {
-            Ok(image) => Ok(image.is_some()),
-            Err(MetadataError::Unusable(_)) => Ok(true),
-            Err(error) => Err(error),
-        }
+fn put(
+    images: &dyn ImageRepository,
+    id: ImageId,
+    image: &Image,
+    condition: Condition,
+) -> Result<Put, Error> {
+    let holds = match condition {
+        Condition::Always => true,
+        Condition::IfPresent => exists(images, id)?,
+        Condition::IfAbsent if images.insert(id, image)? => return Ok(Put::Created),
+        Condition::IfAbsent | Condition::Never => false,
+    };
+    if !holds {
+        return Err(Error::PreconditionFailed);
     }
+    Ok(images.put(id, image)?)
+}
 
-    /// By the rules of serving, so that what is accepted can be served.
-    fn check(&self, record: Record) -> Result<Image, UnusableRecord> {
-        let image = Image::try_from(record)?;
-        if image.size > self.max_image_bytes {
-            return Err(UnusableRecord::AboveLimit {
-                size: image.size,
-                limit: self.max_image_bytes,
-            });
-        }
-        Ok(image)
+/// A record that cannot be used is there all the same.
+fn exists(images: &dyn ImageRepository, id: ImageId) -> Result<bool, MetadataError> {
+    match images.get_by_id(id) {
+        Ok(image) => Ok(image.is_some()),
+        Err(MetadataError::Unusable(_)) => Ok(true),
+        Err(error) => Err(error),
     }
+}
+
+/// By the rules of serving, so that what is accepted can be served.
+fn check(record: Record, limit: u64) -> Result<Image, Error> {
+    let image = Image::try_from(record).map_err(Error::InvalidRecord)?;
+    let size = image.size;
+    if size > limit {
+        return Err(Error::InvalidRecord(UnusableRecord::AboveLimit {
+            size,
+            limit,
+        }));
+    }
+    Ok(image)
 }
 
 fn named(encoded_id: &str, log: &mut RequestLog) -> Result<ImageId, Error> {
@@ -173,8 +183,12 @@ mod tests {
     use http::header::{CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH};
 
     use super::*;
-    use crate::config::Config;
+    use crate::cache::CacheUse;
+    use crate::config::example_variable;
+    use crate::error::CacheError;
+    use crate::metadata::Deleted;
     use crate::reply::Content;
+    use crate::sha256::Sha256;
 
     const TOKEN: &str = "token-of-the-tests";
     const ID: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
@@ -213,9 +227,39 @@ mod tests {
             })
         }
 
-        fn delete(&self, _: ImageId) -> Result<bool, MetadataError> {
+        fn delete(&self, _: ImageId) -> Result<Option<Deleted>, MetadataError> {
             self.asked.borrow_mut().push("delete");
-            Ok(self.kept.take().is_some())
+            let sha256 = |image: Image| image.sha256;
+            Ok(self
+                .kept
+                .take()
+                .map(sha256)
+                .map(|sha256| Deleted { sha256 }))
+        }
+    }
+
+    /// Knows what is kept no longer, or fails.
+    #[derive(Default)]
+    struct Cache {
+        deleted: RefCell<Vec<Sha256>>,
+        fails: bool,
+    }
+
+    impl ImageCache for Cache {
+        fn get(&self, _: Sha256) -> Result<Option<Vec<u8>>, CacheError> {
+            panic!("the records route sends no image")
+        }
+
+        fn put(&self, _: Sha256, _: &[u8]) -> Result<(), CacheError> {
+            panic!("the records route sends no image")
+        }
+
+        fn delete(&self, sha256: Sha256) -> Result<(), CacheError> {
+            self.deleted.borrow_mut().push(sha256);
+            if self.fails {
+                return Err(CacheError("it is gone".into()));
+            }
+            Ok(())
         }
     }
 
@@ -242,17 +286,28 @@ mod tests {
         request: &Request,
         content: &str,
     ) -> Result<Reply<()>, Error> {
+        ask_with(images, &Cache::default(), id, request, content, &[]).0
+    }
+
+    fn ask_with(
+        images: &OneRecord,
+        cache: &Cache,
+        id: &str,
+        request: &Request,
+        content: &str,
+        settings: &[(&str, &str)],
+    ) -> (Result<Reply<()>, Error>, RequestLog) {
+        let limits = [("records_token", TOKEN), ("max_image_bytes", "1000")];
+        let replaced: Vec<_> = settings.iter().copied().chain(limits).collect();
+        let variable = example_variable(&replaced);
         let route = RecordsRoute {
-            token: || Config::read_records_token(|_| Ok(TOKEN.to_owned())),
-            max_image_bytes: 1000,
-            images,
+            settings: &Settings::new(&variable),
+            repository: &|| Ok(images),
+            cache,
         };
-        route.answer(
-            id,
-            request,
-            &mut content.as_bytes(),
-            &mut RequestLog::example(),
-        )
+        let mut log = RequestLog::example();
+        let outcome = route.answer(id, request, &mut content.as_bytes(), &mut log);
+        (outcome, log)
     }
 
     fn status(outcome: &Result<Reply<()>, Error>) -> u16 {
@@ -361,19 +416,11 @@ mod tests {
     #[test]
     fn without_a_token_in_the_settings_there_is_no_such_path() {
         let images = OneRecord::default();
-        let route = RecordsRoute {
-            token: || Config::read_records_token(|_| Ok(String::new())),
-            max_image_bytes: 1000,
-            images: &images,
-        };
+        let none = [("records_token", "")];
 
         for method in [Method::GET, Method::PUT, Method::DELETE, Method::OPTIONS] {
-            let outcome: Result<Reply<()>, _> = route.answer(
-                ID,
-                &with_token(&method),
-                &mut RECORD.as_bytes(),
-                &mut RequestLog::example(),
-            );
+            let request = with_token(&method);
+            let (outcome, _) = ask_with(&images, &Cache::default(), ID, &request, RECORD, &none);
             assert!(matches!(outcome, Err(Error::NotFound)), "{method}");
         }
     }
@@ -424,5 +471,45 @@ mod tests {
         let reply = ask(&images, ID, &with_token(&Method::GET), "").unwrap();
 
         assert!(matches!(reply.content, Content::Text(text) if text == RECORD));
+    }
+
+    #[test]
+    fn the_bytes_that_are_kept_go_with_the_record() {
+        const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        let record = RECORD.replace("abc", EMPTY);
+        let sha256 = Sha256::of_bytes(b"");
+        for (content, deleted) in [(&*record, vec![sha256]), (RECORD, vec![])] {
+            let (images, cache) = (OneRecord::default(), Cache::default());
+            ask(&images, ID, &with_token(&Method::PUT), content).unwrap();
+
+            let delete = with_token(&Method::DELETE);
+            let (outcome, log) = ask_with(&images, &cache, ID, &delete, "", &[]);
+
+            assert_eq!(status(&outcome), 204);
+            assert_eq!((cache.deleted.take(), log.cache), (deleted, None));
+        }
+    }
+
+    #[test]
+    fn a_record_is_deleted_also_where_its_bytes_cannot_be_and_the_log_says_so() {
+        const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        for (largest, use_of_cache) in [("0", None), ("1", Some(CacheUse::Failed))] {
+            let images = OneRecord::default();
+            let cache = Cache {
+                fails: true,
+                ..Cache::default()
+            };
+            let record = RECORD.replace("abc", EMPTY);
+            ask(&images, ID, &with_token(&Method::PUT), &record).unwrap();
+
+            let (delete, kept) = (with_token(&Method::DELETE), [("cache_max_bytes", largest)]);
+            let (outcome, log) = ask_with(&images, &cache, ID, &delete, "", &kept);
+
+            assert_eq!(
+                (status(&outcome), log.cache),
+                (204, use_of_cache),
+                "{largest}"
+            );
+        }
     }
 }

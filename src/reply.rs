@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::image::{ByteRange, Image, ImageId, Record};
 use crate::request_log::X_REQUEST_ID;
 use crate::route::{IMAGE_METHODS, image_file};
+use crate::sha256::Sha256;
 
 /// An image never changes under its id (RFC 9111 section 5.2.2, RFC 8246).
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
@@ -49,8 +50,13 @@ pub enum Content<B> {
     None,
     /// A short text that is already here.
     Text(String),
-    /// A small image that is already here.
-    Bytes(Vec<u8>),
+    /// A small image, or a part of one, that is already here.
+    Bytes {
+        /// All that is sent.
+        bytes: Vec<u8>,
+        /// The image's SHA-256, where it is to be kept once it has been sent.
+        keep_as: Option<Sha256>,
+    },
     /// A stream from storage.
     Stream {
         /// Where the bytes come from.

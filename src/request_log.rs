@@ -9,8 +9,9 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
+use crate::cache::CacheUse;
 use crate::config::Logged;
-use crate::error::Error;
+use crate::error::{CacheError, Error};
 use crate::field::only_line;
 use crate::image::ImageId;
 use crate::quoted::is_shown;
@@ -29,7 +30,7 @@ const MAX_PATH_BYTES: usize = 200;
 pub enum Level {
     /// An answer as it should be, a client's mistake included.
     Info,
-    /// A client that went away, or was given up.
+    /// A client that went away, or was given up; images that cannot be kept.
     Warn,
     /// The service failed.
     Error,
@@ -65,6 +66,9 @@ pub struct RequestLog {
     /// Whether an image that was answered is known to be that of the record's SHA-256.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verified: Option<bool>,
+    /// What the store of kept images has to do with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache: Option<CacheUse>,
     #[serde(rename = "total_ms", serialize_with = "elapsed")]
     started: Instant,
     /// The contract's name of the failure.
@@ -92,6 +96,7 @@ impl RequestLog {
             metadata_ms: None,
             storage_first_byte_ms: None,
             verified: None,
+            cache: None,
             started: Instant::now(),
             code: None,
             cause: None,
@@ -123,6 +128,15 @@ impl RequestLog {
     pub fn client_failed(&mut self, cause: String) {
         self.level = Level::Warn;
         self.cause = Some(cause);
+    }
+
+    /// Notes that images cannot be kept, which is no failure of the request.
+    pub fn cache_failed(&mut self, error: &CacheError) {
+        self.cache = Some(CacheUse::Failed);
+        if self.cause.is_none() {
+            self.level = Level::Warn;
+            self.cause = Some(error.to_string());
+        }
     }
 
     /// Notes that the host does not take the reply, and so sends the client a 500 of its own.

@@ -24,6 +24,12 @@ impl Sha256 {
         Self(sha2::Sha256::digest(bytes).into())
     }
 
+    /// In 64 hexadecimal digits, lower case.
+    #[must_use]
+    pub fn to_hex(self) -> String {
+        hex::encode(self.0)
+    }
+
     /// In base64 with padding (RFC 4648 section 4).
     #[must_use]
     pub fn to_base64(self) -> String {
@@ -66,6 +72,11 @@ mod tests {
         ] {
             assert_eq!(Sha256::of_hash(hash.as_bytes()), None, "{hash}");
         }
+    }
+
+    #[test]
+    fn in_hexadecimal_digits_it_is_the_hash_of_a_record() {
+        assert_eq!(Sha256::of_bytes(b"").to_hex(), EMPTY);
     }
 
     #[test]

@@ -5,35 +5,42 @@ use crate::harness::{Storage, TestImage};
 
 const DETAIL: &str = "Service is not configured correctly";
 
+/// One value for each setting that an image out of storage depends on, which cannot be used.
+const MALFORMED: [(&str, &str); 18] = [
+    ("s3_region", ""),
+    ("s3_bucket", "a/b"),
+    ("s3_addressing_style", "subdomain"),
+    ("s3_access_key_id", ""),
+    ("s3_secret_access_key", "with space"),
+    ("s3_session_token", "line\nbreak"),
+    ("s3_connect_timeout_ms", "0"),
+    ("s3_first_byte_timeout_ms", "1s"),
+    ("s3_between_bytes_timeout_ms", "-1"),
+    ("s3_total_timeout_ms", "30s"),
+    ("s3_max_attempts", "0"),
+    ("client_timeout_ms", "0"),
+    ("require_checksum", "yes"),
+    ("metadata_store", "postgres"),
+    ("max_image_bytes", "50MB"),
+    ("cors_allowed_origins", "https://app.example/path"),
+    ("cors_allowed_origins", "https://a:"),
+    ("cors_allowed_origins", "https://b:99999"),
+];
+
 #[test]
 fn a_malformed_setting_is_a_configuration_error_and_the_log_names_it() {
     let storage = Storage::start();
-    let malformed = [
-        ("s3_region", ""),
-        ("s3_bucket", "a/b"),
-        ("s3_addressing_style", "subdomain"),
-        ("s3_access_key_id", ""),
-        ("s3_secret_access_key", "with space"),
-        ("s3_session_token", "line\nbreak"),
-        ("s3_connect_timeout_ms", "0"),
-        ("s3_first_byte_timeout_ms", "1s"),
-        ("s3_between_bytes_timeout_ms", "-1"),
-        ("s3_max_attempts", "0"),
-        ("require_checksum", "yes"),
-        ("metadata_store", "postgres"),
-        ("max_image_bytes", "50MB"),
-        ("cors_allowed_origins", "https://app.example/path"),
-        ("cors_allowed_origins", "https://a:"),
-        ("cors_allowed_origins", "https://b:99999"),
-    ];
 
     std::thread::scope(|scope| {
-        for (name, value) in malformed {
+        for (name, value) in MALFORMED {
             let launch = Launch::on(&storage).variable(name, value);
+            let storage = &storage;
             scope.spawn(move || {
                 let app = launch.start();
+                let image = TestImage::of_size(1);
+                app.import(storage, &image);
 
-                let response = app.get(&TestImage::of_size(0).path());
+                let response = app.get(&image.path());
 
                 response.assert_error(500, DETAIL, "configuration_error");
                 let cause = app.cause();
@@ -49,13 +56,52 @@ fn a_malformed_setting_is_a_configuration_error_and_the_log_names_it() {
 }
 
 #[test]
+fn an_answer_that_does_not_depend_on_a_malformed_setting_is_given() {
+    let storage = Storage::start();
+
+    std::thread::scope(|scope| {
+        for (name, value) in MALFORMED {
+            let launch = Launch::on(&storage)
+                .variable("cache_max_bytes", "1000")
+                .variable(name, value);
+            let storage = &storage;
+            scope.spawn(move || {
+                let app = launch.start();
+                let image = TestImage::of_size(1);
+                app.import(storage, &image);
+                app.key_value().keep(&image, &image.bytes);
+
+                let etag = format!("\"{}\"", image.hash());
+                let same = app.request_with("GET", &image.path(), &[("if-none-match", &etag)]);
+                let statuses = [
+                    app.get("/").status.as_u16(),
+                    same.status.as_u16(),
+                    app.get(&image.path()).status.as_u16(),
+                ];
+
+                let expected = match name {
+                    "cors_allowed_origins" => [500, 500, 500],
+                    "metadata_store" | "max_image_bytes" => [404, 500, 500],
+                    "require_checksum" => [404, 304, 500],
+                    _ => [404, 304, 200],
+                };
+                assert_eq!(statuses, expected, "{name}={value:?}");
+            });
+        }
+    });
+    assert_eq!(storage.object_requests().len(), 0);
+}
+
+#[test]
 fn a_setting_that_the_manifest_does_not_pass_on_is_a_configuration_error() {
     let storage = Storage::start();
     let app = Launch::on(&storage)
         .manifest(|text| text.replace("s3_bucket = \"{{ s3_bucket }}\"", ""))
         .start();
+    let image = TestImage::of_size(1);
+    app.import(&storage, &image);
 
-    let response = app.get(&TestImage::of_size(0).path());
+    let response = app.get(&image.path());
 
     response.assert_error(500, DETAIL, "configuration_error");
     assert!(
@@ -79,6 +125,7 @@ fn every_other_setting_has_the_documented_default() {
     assert_eq!(
         defaults,
         [
+            ("cache_max_bytes", "0"),
             ("client_timeout_ms", "60000"),
             ("cors_allowed_origins", ""),
             ("hash_max_bytes", "16384"),

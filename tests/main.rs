@@ -21,6 +21,7 @@ mod head_and_options;
 mod host;
 mod host_log;
 mod import;
+mod kept_images;
 mod memory;
 mod metadata;
 mod openapi;

@@ -113,7 +113,7 @@ fn another_method_is_not_allowed_even_where_a_setting_is_broken() {
 }
 
 /// One value for each variable that cannot be used.
-const BROKEN: [(&str, &str); 20] = [
+const BROKEN: [(&str, &str); 21] = [
     ("s3_endpoint", "http://127.0.0.1:9000/path"),
     ("s3_region", ""),
     ("s3_bucket", "a/b"),
@@ -127,6 +127,7 @@ const BROKEN: [(&str, &str); 20] = [
     ("s3_max_attempts", "0"),
     ("require_checksum", "yes"),
     ("hash_max_bytes", "many"),
+    ("cache_max_bytes", "262145"),
     ("metadata_store", "postgres"),
     ("max_image_bytes", "50MB"),
     ("cors_allowed_origins", "https://app.example/path"),

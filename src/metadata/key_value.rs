@@ -1,81 +1,68 @@
 //! Records in Spin's key-value store (key `image:<id>`, value a JSON object).
 
 use serde_json::Value;
-#[cfg(target_family = "wasm")]
-use spin_sdk::key_value::{Error, Store};
 
-#[cfg(target_family = "wasm")]
-use super::ImageRepository;
 use super::Put;
+#[cfg(target_family = "wasm")]
+use super::{Deleted, ImageRepository};
 #[cfg(target_family = "wasm")]
 use crate::error::MetadataError;
 use crate::error::UnusableRecord;
-#[cfg(target_family = "wasm")]
-use crate::host_failure::first_line;
 use crate::image::{Image, ImageId, Record};
-
-/// The manifest's key-value store `default`.
 #[cfg(target_family = "wasm")]
-pub struct KeyValueRepository;
+use crate::key_value::KeyValueStore;
+#[cfg(target_family = "wasm")]
+use crate::sha256::Sha256;
 
 #[cfg(target_family = "wasm")]
-impl ImageRepository for KeyValueRepository {
+impl ImageRepository for KeyValueStore {
     fn get_by_id(&self, id: ImageId) -> Result<Option<Image>, MetadataError> {
-        let value = Entry::read(id)?.value;
+        let value = read(self, id)?;
         Ok(value.map(|value| image(&value)).transpose()?)
     }
 
     /// The interface has no compare-and-set: of two at once, the last one stays.
     fn insert(&self, id: ImageId, image: &Image) -> Result<bool, MetadataError> {
-        let entry = Entry::read(id)?;
-        let is_new = entry.value.is_none();
+        let is_new = read(self, id)?.is_none();
         if is_new {
-            entry.set(&Record::from(image))?;
+            write(self, id, &Record::from(image))?;
         }
         Ok(is_new)
     }
 
     /// As [`insert`](Self::insert).
     fn put(&self, id: ImageId, image: &Image) -> Result<Put, MetadataError> {
-        let (entry, record) = (Entry::read(id)?, Record::from(image));
-        let outcome = put(entry.value.as_deref(), &record);
+        let record = Record::from(image);
+        let outcome = put(read(self, id)?.as_deref(), &record);
         if outcome != Put::Conflict {
-            entry.set(&record)?;
+            write(self, id, &record)?;
         }
         Ok(outcome)
     }
 
-    fn delete(&self, id: ImageId) -> Result<bool, MetadataError> {
-        let entry = Entry::read(id)?;
-        let is_there = entry.value.is_some();
-        if is_there {
-            entry.store.delete(&entry.key).map_err(unavailable)?;
-        }
-        Ok(is_there)
+    fn delete(&self, id: ImageId) -> Result<Option<Deleted>, MetadataError> {
+        let Some(value) = read(self, id)? else {
+            return Ok(None);
+        };
+        self.remove(&key(id)).map_err(MetadataError::Unavailable)?;
+        let hash = record(&value).map(|record| record.hash).unwrap_or_default();
+        let sha256 = Sha256::of_hash(hash.as_bytes());
+        Ok(Some(Deleted { sha256 }))
     }
 }
 
-/// An image's key, and what stands under it.
 #[cfg(target_family = "wasm")]
-struct Entry {
-    store: Store,
-    key: String,
-    value: Option<Vec<u8>>,
+fn read(store: &KeyValueStore, id: ImageId) -> Result<Option<Vec<u8>>, MetadataError> {
+    store.read(&key(id)).map_err(MetadataError::Unavailable)
 }
 
 #[cfg(target_family = "wasm")]
-impl Entry {
-    fn read(id: ImageId) -> Result<Self, MetadataError> {
-        let (store, key) = (Store::open_default().map_err(unavailable)?, key(id));
-        let value = store.get(&key).map_err(unavailable)?;
-        Ok(Self { store, key, value })
-    }
-
-    fn set(&self, record: &Record) -> Result<(), MetadataError> {
-        let value = serde_json::to_vec(record)
-            .map_err(|error| MetadataError::Unavailable(error.to_string()))?;
-        self.store.set(&self.key, &value).map_err(unavailable)
-    }
+fn write(store: &KeyValueStore, id: ImageId, record: &Record) -> Result<(), MetadataError> {
+    let value = serde_json::to_vec(record)
+        .map_err(|error| MetadataError::Unavailable(error.to_string()))?;
+    store
+        .write(&key(id), &value)
+        .map_err(MetadataError::Unavailable)
 }
 
 /// The key of an image's record.
@@ -115,18 +102,6 @@ pub fn put(before: Option<&[u8]>, new: &Record) -> Put {
         Ok(moved) if moved == *new => Put::Kept,
         _ => Put::Conflict,
     }
-}
-
-#[cfg(target_family = "wasm")]
-fn unavailable(error: Error) -> MetadataError {
-    MetadataError::Unavailable(match error {
-        Error::NoSuchStore => "there is no key-value store 'default'".into(),
-        Error::AccessDenied => {
-            "the manifest does not grant it: key_value_stores = [\"default\"]".into()
-        }
-        Error::StoreTableFull => "too many key-value stores are open".into(),
-        Error::Other(cause) => first_line(cause),
-    })
 }
 
 #[cfg(test)]

@@ -4,8 +4,12 @@ pub mod key_value;
 #[cfg(target_family = "wasm")]
 pub mod sqlite;
 
-use crate::error::MetadataError;
+use crate::error::{ConfigError, MetadataError};
 use crate::image::{Image, ImageId};
+use crate::sha256::Sha256;
+
+/// Gives the repository that the settings name, where a request needs one.
+pub type Repository<'a> = &'a dyn Fn() -> Result<&'a dyn ImageRepository, ConfigError>;
 
 /// Reads and writes images' records.
 pub trait ImageRepository {
@@ -27,11 +31,18 @@ pub trait ImageRepository {
     /// [`MetadataError`] when the store cannot be read or written.
     fn put(&self, id: ImageId, image: &Image) -> Result<Put, MetadataError>;
 
-    /// Takes the image's record away, usable or not; `false` where there was none.
+    /// Takes the image's record away, usable or not; `None` where there was none.
     ///
     /// # Errors
-    /// [`MetadataError`] when the store cannot be written.
-    fn delete(&self, id: ImageId) -> Result<bool, MetadataError>;
+    /// [`MetadataError`] when the store cannot be read or written.
+    fn delete(&self, id: ImageId) -> Result<Option<Deleted>, MetadataError>;
+}
+
+/// A record that is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deleted {
+    /// Its hash, where that was a SHA-256.
+    pub sha256: Option<Sha256>,
 }
 
 /// What became of a record that was to be written.

@@ -2,10 +2,11 @@
 
 use spin_sdk::sqlite::{Connection, Error, RowResult, Value};
 
-use super::{ImageRepository, Put};
+use super::{Deleted, ImageRepository, Put};
 use crate::error::{MetadataError, UnusableRecord};
 use crate::host_failure::first_line;
 use crate::image::{Image, ImageId, Record};
+use crate::sha256::Sha256;
 
 const SELECT: &str = "SELECT storage_key, mime_type, hash, size_bytes FROM images WHERE id = ?";
 
@@ -16,7 +17,7 @@ const INSERT: &str = "INSERT INTO images (id, storage_key, mime_type, hash, size
 const MOVE: &str = "UPDATE images SET storage_key = ?2
     WHERE id = ?1 AND mime_type = ?3 AND hash = ?4 AND size_bytes = ?5 RETURNING id";
 const EXISTS: &str = "SELECT id FROM images WHERE id = ?";
-const DELETE: &str = "DELETE FROM images WHERE id = ? RETURNING id";
+const DELETE: &str = "DELETE FROM images WHERE id = ? RETURNING hash";
 
 /// How often a record may be deleted while it is put.
 const PUT_ROUNDS: u32 = 3;
@@ -58,9 +59,14 @@ impl ImageRepository for SqliteRepository {
         ))
     }
 
-    fn delete(&self, id: ImageId) -> Result<bool, MetadataError> {
+    fn delete(&self, id: ImageId) -> Result<Option<Deleted>, MetadataError> {
         let row = Images::open()?.row(DELETE, &[Value::Text(id.to_string())])?;
-        Ok(row.is_some())
+        Ok(row.map(|row| Deleted {
+            sha256: match row.values.first() {
+                Some(Value::Text(hash)) => Sha256::of_hash(hash.as_bytes()),
+                _ => None,
+            },
+        }))
     }
 }
 

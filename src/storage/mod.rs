@@ -28,14 +28,24 @@ pub trait StorageBackend {
         &self,
         image: &Image,
         range: Option<ByteRange>,
+        handover: Handover,
     ) -> Result<Object<Self::Stream>, StorageError>;
 
     /// Confirms that there is the image's object, and tells whether its bytes are known to be those of
-    /// the record's SHA-256.
+    /// the record's SHA-256, as they would be if it were handed over so.
     ///
     /// # Errors
     /// [`StorageError`] when storage does not confirm it.
-    fn head(&self, image: &Image) -> Result<bool, StorageError>;
+    fn head(&self, image: &Image, handover: Handover) -> Result<bool, StorageError>;
+}
+
+/// How the whole of an object is handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Handover {
+    /// As it comes, unless storage keeps no checksum of a small one.
+    Streamed,
+    /// Read to its end, and hashed, where the record has a SHA-256: it is to be kept.
+    Hashed,
 }
 
 /// What storage has of an image.

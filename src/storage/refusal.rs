@@ -140,7 +140,6 @@ fn error_code(document: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
     use crate::image::ByteRange;
 
     const WHOLE: Asked = Asked::Whole { size: 3 };
@@ -157,7 +156,7 @@ mod tests {
             status: StatusCode::from_u16(status).unwrap(),
             document,
             retry_after: retry_after.map(Duration::from_secs),
-            config: &Config::example(settings).storage,
+            config: &StorageConfig::example(settings),
         }
         .explanation()
     }

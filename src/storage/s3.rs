@@ -8,7 +8,7 @@ use super::refusal::Refusal;
 use super::retry::{self, Answer, Failure};
 use super::sign::{sign, signing_error};
 use super::transport::{StorageRequest, StorageResponse, Transport};
-use super::{Object, ObjectBytes, StorageBackend, checksum, retry_after};
+use super::{Handover, Object, ObjectBytes, StorageBackend, checksum, retry_after};
 use crate::config::{AddressingStyle, MAX_HASHED_BYTES, StorageConfig};
 use crate::error::StorageError;
 use crate::image::{ByteRange, Image, StorageKey};
@@ -26,18 +26,30 @@ const KEY: &AsciiSet = &SEGMENT.remove(b'/');
 
 /// An S3 bucket.
 pub struct S3Storage<'a, T> {
-    config: &'a StorageConfig,
+    config: StorageConfig,
     transport: T,
+    require_checksum: bool,
     hash_max_bytes: &'a dyn Fn() -> u64,
 }
 
 impl<'a, T: Transport> S3Storage<'a, T> {
     /// The bucket that `config` names, reached through `transport`.
-    pub fn new(config: &'a StorageConfig, transport: T) -> Self {
+    pub fn new(config: StorageConfig, transport: T) -> Self {
         Self {
             config,
             transport,
+            require_checksum: false,
             hash_max_bytes: &|| 0,
+        }
+    }
+
+    /// The same, where nothing is handed over of which it is not known that it is the object of the
+    /// record's SHA-256, if `require_checksum`.
+    #[must_use]
+    pub fn requiring_checksum(self, require_checksum: bool) -> Self {
+        Self {
+            require_checksum,
+            ..self
         }
     }
 
@@ -50,11 +62,17 @@ impl<'a, T: Transport> S3Storage<'a, T> {
         }
     }
 
-    fn fetch(&self, image: &Image, asked: Asked) -> Result<Object<T::Body>, StorageError> {
+    fn fetch(
+        &self,
+        image: &Image,
+        asked: Asked,
+        handover: Handover,
+    ) -> Result<Object<T::Body>, StorageError> {
         let path = self.object_path(&image.storage_key);
         let fields = fields(image, asked)?;
         let (answer, attempts) = retry::send(&self.transport, self.config.max_attempts, || {
-            self.attempt(image, asked, &self.signed(asked, &path, &fields)?)
+            let request = self.signed(asked, &path, &fields)?;
+            self.attempt(image, asked, handover, &request)
         })?;
         match answer {
             Answer::Object(object) => Ok(object),
@@ -66,6 +84,7 @@ impl<'a, T: Transport> S3Storage<'a, T> {
         &self,
         image: &Image,
         asked: Asked,
+        handover: Handover,
         request: &StorageRequest,
     ) -> Result<Answer<T::Body>, Failure> {
         let response = self.transport.send(request)?;
@@ -78,7 +97,7 @@ impl<'a, T: Transport> S3Storage<'a, T> {
             None => false,
         };
         let object = match image.sha256 {
-            Some(sha256) if !is_confirmed && self.is_hashed(asked) => {
+            Some(sha256) if self.is_hashed(asked, handover, is_confirmed) => {
                 self.hashed(&response.body, asked, sha256)?
             }
             _ => self.begun(response.body, asked, is_confirmed)?,
@@ -94,7 +113,7 @@ impl<'a, T: Transport> S3Storage<'a, T> {
         asked: Asked,
         is_verified: bool,
     ) -> Result<Object<T::Body>, Failure> {
-        if self.config.require_checksum && !is_verified {
+        if self.require_checksum && !is_verified {
             return Err(StorageError::NoChecksum.into());
         }
         if asked.content_bytes() > 0 {
@@ -106,10 +125,16 @@ impl<'a, T: Transport> S3Storage<'a, T> {
         })
     }
 
-    /// Whether this is a small object's whole.
-    fn is_hashed(&self, asked: Asked) -> bool {
-        matches!(asked, Asked::Whole { size }
-            if size <= MAX_HASHED_BYTES && size <= (self.hash_max_bytes)())
+    /// Whether the object is read here; of a part nobody could tell whether it is the right one.
+    fn is_hashed(&self, asked: Asked, handover: Handover, is_confirmed: bool) -> bool {
+        let Asked::Whole { size } = asked else {
+            return false;
+        };
+        handover == Handover::Hashed || (!is_confirmed && self.is_small(size))
+    }
+
+    fn is_small(&self, size: u64) -> bool {
+        size <= MAX_HASHED_BYTES && size <= (self.hash_max_bytes)()
     }
 
     /// A small object, all of it, found to be the one of this SHA-256.
@@ -139,7 +164,7 @@ impl<'a, T: Transport> S3Storage<'a, T> {
     ) -> Result<StorageRequest, StorageError> {
         let (endpoint, method) = (&self.config.endpoint, asked.method());
         let uri = format!("{}://{}{path}", endpoint.scheme, endpoint.authority);
-        let mut headers = sign(self.config, &method, &uri, fields, self.transport.now())?;
+        let mut headers = sign(&self.config, &method, &uri, fields, self.transport.now())?;
         headers.extend_from_slice(fields);
         Ok(StorageRequest {
             method,
@@ -181,7 +206,7 @@ impl<'a, T: Transport> S3Storage<'a, T> {
             status,
             document: &document,
             retry_after: retry_after::pause(&headers),
-            config: self.config,
+            config: &self.config,
         };
         StorageError::Status {
             status: status.as_u16(),
@@ -211,20 +236,22 @@ impl<T: Transport> StorageBackend for S3Storage<'_, T> {
         &self,
         image: &Image,
         range: Option<ByteRange>,
+        handover: Handover,
     ) -> Result<Object<T::Body>, StorageError> {
         let size = image.size;
-        self.fetch(image, range.map_or(Asked::Whole { size }, Asked::Part))
+        let asked = range.map_or(Asked::Whole { size }, Asked::Part);
+        self.fetch(image, asked, handover)
     }
 
-    fn head(&self, image: &Image) -> Result<bool, StorageError> {
+    fn head(&self, image: &Image, handover: Handover) -> Result<bool, StorageError> {
         let size = image.size;
-        match self.fetch(image, Asked::Head { size }) {
-            // A small image is served all the same, once it has been read.
-            Err(StorageError::NoChecksum) if self.is_hashed(Asked::Whole { size }) => {
-                self.get(image, None).map(|object| object.is_verified)
-            }
-            outcome => outcome.map(|object| object.is_verified),
-        }
+        let is_readable = || handover == Handover::Hashed || self.is_small(size);
+        let outcome = match self.fetch(image, Asked::Head { size }, handover) {
+            // What can be verified by reading it is served all the same.
+            Err(StorageError::NoChecksum) if is_readable() => self.get(image, None, handover),
+            outcome => outcome,
+        };
+        outcome.map(|object| object.is_verified)
     }
 }
 
@@ -236,12 +263,11 @@ mod tests {
         BREAKS, BREAKS_WITHIN, Outcome, STALLS, Scripted, UNREAD, answer,
     };
     use super::*;
-    use crate::config::Config;
     use crate::error::TransportError;
     use crate::image::Record;
 
     fn config(addressing_style: &str) -> StorageConfig {
-        Config::example(&[("s3_addressing_style", addressing_style)]).storage
+        StorageConfig::example(&[("s3_addressing_style", addressing_style)])
     }
 
     fn whole_object() -> Outcome {
@@ -273,7 +299,8 @@ mod tests {
 
     fn get(transport: &Scripted) -> Result<&'static str, StorageError> {
         let image = image("k", 3);
-        let object = S3Storage::new(&config("path"), transport).get(&image, None);
+        let object =
+            S3Storage::new(config("path"), transport).get(&image, None, Handover::Streamed);
         object.map(stream)
     }
 
@@ -323,7 +350,11 @@ mod tests {
 
     fn get_range(transport: &Scripted) -> Result<&'static str, StorageError> {
         let range = ByteRange::new(2, 4, 10);
-        let object = S3Storage::new(&config("path"), transport).get(&image("k", 10), range);
+        let object = S3Storage::new(config("path"), transport).get(
+            &image("k", 10),
+            range,
+            Handover::Streamed,
+        );
         object.map(stream)
     }
 
@@ -418,11 +449,12 @@ mod tests {
     fn head_and_an_object_of_no_bytes_have_no_first_byte_to_wait_for() {
         let empty = || answer(200, &[(header::CONTENT_LENGTH, "0")], BREAKS);
         let transport = Scripted::new([empty(), empty()]);
-        let config = config("path");
-        let storage = S3Storage::new(&config, &transport);
+        let storage = S3Storage::new(config("path"), &transport);
 
-        storage.head(&image("k", 0)).unwrap();
-        storage.get(&image("k", 0), None).unwrap();
+        storage.head(&image("k", 0), Handover::Streamed).unwrap();
+        storage
+            .get(&image("k", 0), None, Handover::Streamed)
+            .unwrap();
 
         assert_eq!(transport.requests.borrow()[0].method, Method::HEAD);
     }
@@ -431,8 +463,8 @@ mod tests {
     fn head_confirms_the_object_and_its_length_where_that_is_told() {
         let head = |outcome: Outcome| {
             let transport = Scripted::new([outcome]);
-            let confirmed = S3Storage::new(&config("path"), &transport)
-                .head(&image("k", 3))
+            let confirmed = S3Storage::new(config("path"), &transport)
+                .head(&image("k", 3), Handover::Streamed)
                 .is_ok();
             assert_eq!(transport.requests.borrow()[0].method, Method::HEAD);
             confirmed
@@ -446,11 +478,11 @@ mod tests {
 
     #[test]
     fn the_bucket_of_another_tenant_is_encoded_as_ceph_canonicalises_it() {
-        let settings = Config::example(&[("s3_bucket", "tenant:images")]).storage;
+        let settings = StorageConfig::example(&[("s3_bucket", "tenant:images")]);
         let transport = Scripted::new([whole_object()]);
 
-        S3Storage::new(&settings, &transport)
-            .get(&image("a:b", 3), None)
+        S3Storage::new(settings, &transport)
+            .get(&image("a:b", 3), None, Handover::Streamed)
             .unwrap();
 
         let path = &transport.requests.borrow()[0].path;
@@ -484,8 +516,8 @@ mod tests {
                 ("virtual", format!("/{encoded}")),
             ] {
                 let transport = Scripted::new([whole_object()]);
-                S3Storage::new(&config(style), &transport)
-                    .get(&image(key, 3), None)
+                S3Storage::new(config(style), &transport)
+                    .get(&image(key, 3), None, Handover::Streamed)
                     .unwrap();
                 assert_eq!(transport.requests.borrow()[0].path, path);
             }
@@ -502,13 +534,13 @@ mod tests {
     fn get_verified(
         transport: &Scripted,
         size_bytes: i64,
-        settings: &[(&str, &str)],
+        require_checksum: bool,
     ) -> Result<Object<&'static str>, StorageError> {
-        let config = Config::example(settings).storage;
         let image = image_with_hash("k", size_bytes, SHA256);
-        S3Storage::new(&config, transport)
+        S3Storage::new(config("path"), transport)
+            .requiring_checksum(require_checksum)
             .hashing_up_to(&|| 16_384)
-            .get(&image, None)
+            .get(&image, None, Handover::Streamed)
     }
 
     /// With a checksum, and without its content being read.
@@ -526,7 +558,8 @@ mod tests {
             let transport = Scripted::new([Err(TransportError::FirstByteTimeout)]);
             let image = image_with_hash("k", 3, hash);
 
-            let _ = S3Storage::new(&config("path"), &transport).get(&image, None);
+            let _ =
+                S3Storage::new(config("path"), &transport).get(&image, None, Handover::Streamed);
 
             let request = &transport.requests.borrow()[0];
             let field = |name: &str| {
@@ -543,7 +576,7 @@ mod tests {
 
     #[test]
     fn an_object_whose_checksum_is_the_record_s_is_verified_without_being_read() {
-        let object = get_verified(&Scripted::new([large(Some(BASE64))]), 70_000, &[]).unwrap();
+        let object = get_verified(&Scripted::new([large(Some(BASE64))]), 70_000, false).unwrap();
 
         assert_eq!(object.bytes, ObjectBytes::Stream(UNREAD));
         assert!(object.is_verified);
@@ -553,31 +586,30 @@ mod tests {
     fn an_object_with_the_checksum_of_another_is_refused_and_asked_for_once() {
         let transport = Scripted::new([large(Some(OTHER))]);
 
-        let error = get_verified(&transport, 70_000, &[]).unwrap_err();
+        let error = get_verified(&transport, 70_000, false).unwrap_err();
 
         assert!(matches!(error, StorageError::OtherObject { .. }), "{error}");
     }
 
     #[test]
     fn a_large_object_without_a_checksum_is_served_unless_one_is_required() {
-        let object = get_verified(&Scripted::new([large(None)]), 70_000, &[]).unwrap();
+        let object = get_verified(&Scripted::new([large(None)]), 70_000, false).unwrap();
         assert!(!object.is_verified);
 
-        let required = [("require_checksum", "true")];
-        let refused = get_verified(&Scripted::new([large(None)]), 70_000, &required);
+        let refused = get_verified(&Scripted::new([large(None)]), 70_000, true);
         assert!(matches!(refused, Err(StorageError::NoChecksum)));
     }
 
     #[test]
     fn a_small_object_without_a_checksum_is_hashed_before_it_is_handed_over() {
-        for settings in [&[][..], &[("require_checksum", "true")]] {
-            let object = get_verified(&Scripted::new([whole_object()]), 3, settings).unwrap();
+        for is_required in [false, true] {
+            let object = get_verified(&Scripted::new([whole_object()]), 3, is_required).unwrap();
 
             assert_eq!(object.bytes, ObjectBytes::Here(b"abc".into()));
             assert!(object.is_verified);
         }
         let other = answer(200, &[(header::CONTENT_LENGTH, "3")], "abd");
-        let error = get_verified(&Scripted::new([other]), 3, &[]).unwrap_err();
+        let error = get_verified(&Scripted::new([other]), 3, false).unwrap_err();
         assert!(matches!(error, StorageError::OtherObject { .. }), "{error}");
     }
 
@@ -586,27 +618,56 @@ mod tests {
         let breaks = answer(200, &[(header::CONTENT_LENGTH, "3")], BREAKS_WITHIN);
         let transport = Scripted::new([breaks, whole_object()]);
 
-        let object = get_verified(&transport, 3, &[]).unwrap();
+        let object = get_verified(&transport, 3, false).unwrap();
 
         assert_eq!(object.bytes, ObjectBytes::Here(b"abc".into()));
     }
 
     #[test]
-    fn head_is_verified_by_storage_s_checksum_and_where_one_is_required_by_the_small_object() {
-        let head = |outcomes: Vec<Outcome>, size_bytes: i64, settings: &[(&str, &str)]| {
-            let config = Config::example(settings).storage;
-            let image = image_with_hash("k", size_bytes, SHA256);
-            S3Storage::new(&config, &Scripted::new(outcomes))
-                .hashing_up_to(&|| 16_384)
-                .head(&image)
+    fn an_object_that_is_to_be_kept_is_hashed_whatever_its_size_and_whatever_storage_says_of_it() {
+        let get = |content: &'static str| {
+            let length = (header::CONTENT_LENGTH, "3");
+            let transport = Scripted::new([answer(200, &[length, (CHECKSUM, BASE64)], content)]);
+            S3Storage::new(config("path"), &transport)
+                .requiring_checksum(true)
+                .get(&image_with_hash("k", 3, SHA256), None, Handover::Hashed)
         };
-        let required = [("require_checksum", "true")];
 
-        assert!(head(vec![large(Some(BASE64))], 70_000, &required).unwrap());
-        assert!(head(vec![large(Some(OTHER))], 70_000, &[]).is_err());
-        assert!(!head(vec![large(None)], 70_000, &[]).unwrap());
-        assert!(head(vec![large(None)], 70_000, &required).is_err());
+        let object = get("abc").unwrap();
+
+        assert_eq!(object.bytes, ObjectBytes::Here(b"abc".into()));
+        let damaged = get("abd").unwrap_err();
+        assert!(matches!(damaged, StorageError::OtherObject { .. }));
+    }
+
+    #[test]
+    fn a_part_is_never_hashed() {
+        let fields = [
+            (header::CONTENT_LENGTH, "3"),
+            (header::CONTENT_RANGE, "bytes 2-4/10"),
+        ];
+        let transport = Scripted::new([answer(206, &fields, "abc")]);
+        let (image, range) = (image_with_hash("k", 10, SHA256), ByteRange::new(2, 4, 10));
+
+        let part = S3Storage::new(config("path"), &transport).get(&image, range, Handover::Hashed);
+
+        assert_eq!(stream(part.unwrap()), "abc");
+    }
+
+    #[test]
+    fn head_is_verified_by_storage_s_checksum_and_where_one_is_required_by_the_small_object() {
+        let head = |outcomes: Vec<Outcome>, size_bytes: i64, is_required: bool| {
+            let image = image_with_hash("k", size_bytes, SHA256);
+            S3Storage::new(config("path"), &Scripted::new(outcomes))
+                .requiring_checksum(is_required)
+                .hashing_up_to(&|| 16_384)
+                .head(&image, Handover::Streamed)
+        };
+        assert!(head(vec![large(Some(BASE64))], 70_000, true).unwrap());
+        assert!(head(vec![large(Some(OTHER))], 70_000, false).is_err());
+        assert!(!head(vec![large(None)], 70_000, false).unwrap());
+        assert!(head(vec![large(None)], 70_000, true).is_err());
         let no_checksum = answer(200, &[], UNREAD);
-        assert!(head(vec![no_checksum, whole_object()], 3, &required).unwrap());
+        assert!(head(vec![no_checksum, whole_object()], 3, true).unwrap());
     }
 }

@@ -91,11 +91,11 @@ mod tests {
     use http::header::RANGE;
 
     use super::*;
-    use crate::config::{Config, Endpoint};
+    use crate::config::Endpoint;
 
     /// Settings of the examples in "Signature Calculations for the Authorization Header".
     fn aws_example() -> StorageConfig {
-        Config::example(&[
+        StorageConfig::example(&[
             ("s3_endpoint", "https://examplebucket.s3.amazonaws.com"),
             ("s3_bucket", "examplebucket"),
             ("s3_addressing_style", "virtual"),
@@ -105,7 +105,6 @@ mod tests {
                 "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
             ),
         ])
-        .storage
     }
 
     /// Fri, 24 May 2013 00:00:00 GMT, the time of the examples.

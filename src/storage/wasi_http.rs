@@ -23,8 +23,9 @@ const ERROR_DOCUMENT_BYTES: usize = 4096;
 const ERROR_DOCUMENT_TIME: Duration = Duration::from_secs(1);
 
 /// Sends requests to the configured endpoint through the host.
-pub struct WasiHttp<'a> {
-    config: &'a StorageConfig,
+pub struct WasiHttp {
+    endpoint: Endpoint,
+    timeouts: Timeouts,
     started: Instant,
 }
 
@@ -38,11 +39,12 @@ pub struct ResponseBody {
     _response: IncomingResponse,
 }
 
-impl<'a> WasiHttp<'a> {
+impl WasiHttp {
     /// The endpoint and time limits are `config`'s; that of all requests counts from now.
-    pub fn new(config: &'a StorageConfig) -> Self {
+    pub fn new(config: &StorageConfig) -> Self {
         Self {
-            config,
+            endpoint: config.endpoint.clone(),
+            timeouts: config.timeouts,
             started: Instant::now(),
         }
     }
@@ -58,7 +60,7 @@ impl<'a> WasiHttp<'a> {
         }
         body.stream.read(most).map_err(|error| {
             // Not every host has a code for it here.
-            if started.elapsed() >= self.config.timeouts.between_bytes {
+            if started.elapsed() >= self.timeouts.between_bytes {
                 return TransportError::ContentTimeout;
             }
             TransportError::BrokenAfterHead(host_failure::stream(&error))
@@ -75,16 +77,16 @@ impl<'a> WasiHttp<'a> {
     }
 }
 
-impl Transport for WasiHttp<'_> {
+impl Transport for WasiHttp {
     type Body = ResponseBody;
 
     fn send(
         &self,
         request: &StorageRequest,
     ) -> Result<StorageResponse<ResponseBody>, TransportError> {
-        let outgoing = outgoing_request(&self.config.endpoint, request)
+        let outgoing = outgoing_request(&self.endpoint, request)
             .ok_or_else(|| denied("the request's parts"))?;
-        let timeouts = within(self.config.timeouts, self.time_left());
+        let timeouts = within(self.timeouts, self.time_left());
         let options = request_options(timeouts).ok_or_else(|| denied("time limits"))?;
         let future = outgoing_handler::handle(outgoing, Some(options))
             .map_err(|code| transport_error(&code))?;
@@ -132,7 +134,7 @@ impl Transport for WasiHttp<'_> {
     }
 
     fn time_left(&self) -> Duration {
-        let total = self.config.timeouts.total;
+        let total = self.timeouts.total;
         total.saturating_sub(self.started.elapsed())
     }
 

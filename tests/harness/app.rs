@@ -112,13 +112,19 @@ impl Launch {
         match store {
             MetadataStore::Sqlite => self,
             MetadataStore::KeyValue => self
-                .on_redis_if_any()
+                .on_redis_if_any(&[])
                 .variable("metadata_store", "key-value"),
         }
     }
 
-    fn on_redis_if_any(mut self) -> Self {
-        self.redis = Redis::start(self.folder.path());
+    /// With a Redis for its key-value store that has these arguments; `None` where there is no Redis.
+    pub fn keeping_in_redis(self, arguments: &[&str]) -> Option<Self> {
+        let launch = self.on_redis_if_any(arguments);
+        launch.redis.is_some().then_some(launch)
+    }
+
+    fn on_redis_if_any(mut self, arguments: &[&str]) -> Self {
+        self.redis = Redis::start(self.folder.path(), arguments);
         if let Some(redis) = &self.redis {
             let url = redis.url();
             let table = format!("[key_value_store.default]\ntype = \"redis\"\nurl = \"{url}\"\n");
@@ -170,6 +176,14 @@ impl Launch {
         self.manifest = self.folder.path().join("spin.toml");
         std::fs::write(&self.manifest, change(text.replace(source, &absolute))).unwrap();
         self
+    }
+
+    /// With another component than that of the manifest.
+    pub fn component(self, wasm: &[u8]) -> Self {
+        let file = self.folder.path().join("component.wasm");
+        std::fs::write(&file, wasm).unwrap();
+        let known = super::wasm().display().to_string();
+        self.manifest(|text| text.replace(&known, &file.display().to_string()))
     }
 
     /// Starts it and waits until it listens.

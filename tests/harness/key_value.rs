@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension as _};
 use serde_json::Value;
 
 use super::images::TestImage;
@@ -35,14 +35,38 @@ impl<'a> KeyValue<'a> {
 
     /// Any value under an image's key.
     pub fn set(&self, image: &TestImage, value: &[u8]) {
-        let key = format!("image:{}", image.id.as_hyphenated());
+        self.set_key(&format!("image:{}", image.id.as_hyphenated()), value);
+    }
+
+    fn set_key(&self, key: &str, value: &[u8]) {
         match self {
             Self::File(connection) => {
                 let insert = "INSERT INTO spin_key_value VALUES ('default', ?, ?)";
                 connection.execute(insert, (key, value)).unwrap();
             }
-            Self::Redis(redis) => redis.set(&key, value),
+            Self::Redis(redis) => redis.set(key, value),
         }
+    }
+
+    /// The bytes that are kept of an image.
+    pub fn kept(&self, image: &TestImage) -> Option<Vec<u8>> {
+        let key = kept_under(image);
+        match self {
+            Self::File(connection) => {
+                let query = "SELECT value FROM spin_key_value WHERE store = 'default' AND key = ?";
+                let row = connection.query_row(query, [key], |row| row.get(0));
+                row.optional().unwrap()
+            }
+            Self::Redis(redis) => {
+                let is_there = redis.keys().contains(&key);
+                is_there.then(|| redis.get(&key))
+            }
+        }
+    }
+
+    /// Has these bytes kept of an image.
+    pub fn keep(&self, image: &TestImage, bytes: &[u8]) {
+        self.set_key(&kept_under(image), bytes);
     }
 
     /// The record of an image.
@@ -74,4 +98,8 @@ impl<'a> KeyValue<'a> {
             })
             .collect()
     }
+}
+
+fn kept_under(image: &TestImage) -> String {
+    format!("bytes:{}", image.hash())
 }

@@ -14,8 +14,9 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// The server that `REDIS_SERVER` names, if it does, with an empty store; its files in `folder`.
-    pub fn start(folder: &Path) -> Option<Self> {
+    /// The server that `REDIS_SERVER` names, if it does, with an empty store; its files in `folder`,
+    /// and with these arguments of its own.
+    pub fn start(folder: &Path, arguments: &[&str]) -> Option<Self> {
         let program = std::env::var_os("REDIS_SERVER")?;
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = free.local_addr().unwrap().port();
@@ -23,6 +24,7 @@ impl Redis {
         let process = Command::new(program)
             .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
             .args(["--save", ""])
+            .args(arguments)
             .arg("--dir")
             .arg(folder)
             .stdout(Stdio::null())
@@ -56,7 +58,10 @@ impl Redis {
 
     /// The value of a key.
     pub fn get(&self, key: &str) -> Vec<u8> {
-        self.ask(&["GET", key], b"")
+        let mut value = self.ask(&["GET", key], b"");
+        // `redis-cli` ends it with a line break.
+        value.pop();
+        value
     }
 
     fn ask(&self, command: &[&str], value: &[u8]) -> Vec<u8> {

@@ -8,12 +8,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use http::Method;
 use serde::Deserialize;
 
-use crate::config::{Config, StorageConfig};
+use crate::config::StorageConfig;
 use crate::error::{StorageError, TransportError};
 use crate::image::{ByteRange, Image, Record};
-use crate::storage::StorageBackend;
 use crate::storage::s3::S3Storage;
 use crate::storage::transport::{Pause, StorageRequest, StorageResponse, Transport};
+use crate::storage::{Handover, StorageBackend};
 
 #[derive(Deserialize)]
 struct Signed {
@@ -95,16 +95,22 @@ fn ask(config: &StorageConfig, request: &Request) -> Vec<Sent> {
         time: UNIX_EPOCH + Duration::from_millis(request.milliseconds),
         sent: RefCell::default(),
     };
-    let storage = S3Storage::new(config, &outbox);
+    let storage = S3Storage::new(config.clone(), &outbox);
 
     let outcome = match (request.method.as_str(), request.range) {
-        ("GET", None) => storage.get(&image(request, 1), None).map(drop),
+        ("GET", None) => storage
+            .get(&image(request, 1), None, Handover::Streamed)
+            .map(drop),
         ("GET", Some((first, last))) => {
             let range = ByteRange::new(first, last, last + 1).unwrap();
             let image = image(request, last + 1);
-            storage.get(&image, Some(range)).map(drop)
+            storage
+                .get(&image, Some(range), Handover::Streamed)
+                .map(drop)
         }
-        ("HEAD", None) => storage.head(&image(request, 1)).map(drop),
+        ("HEAD", None) => storage
+            .head(&image(request, 1), Handover::Streamed)
+            .map(drop),
         other => panic!("the component does not ask {other:?}"),
     };
 
@@ -141,7 +147,7 @@ fn five_hundred_requests_are_sent_and_signed_as_botocore_does_it() {
                 .iter()
                 .map(|(name, value)| (name.as_str(), value.as_str()))
                 .collect();
-            Config::example(&variables).storage
+            StorageConfig::example(&variables)
         })
         .collect();
 

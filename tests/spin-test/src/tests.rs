@@ -18,6 +18,8 @@ pub const ALL: &[(&str, fn())] = names![
     what_follows_the_first_bytes_of_a_small_image_is_handed_over_at_once,
     the_last_64_kib_of_a_larger_image_are_handed_over_at_once,
     a_record_in_the_key_value_store_serves_as_well,
+    an_image_that_is_kept_is_served_without_storage,
+    an_image_that_is_kept_in_the_store_of_its_record_is_served_without_storage,
     a_revalidation_is_answered_without_storage,
     an_unknown_image_is_answered_without_storage,
     a_range_is_answered_with_that_part,
@@ -95,6 +97,34 @@ fn a_record_in_the_key_value_store_serves_as_well() {
 
     assert_eq!(answer.status, 200);
     assert!(answer.body == image.bytes);
+}
+
+fn an_image_that_is_kept_is_served_without_storage() {
+    serve_what_is_kept("sqlite", record_in_sqlite);
+}
+
+fn an_image_that_is_kept_in_the_store_of_its_record_is_served_without_storage() {
+    serve_what_is_kept("key-value", record_in_key_value);
+}
+
+fn serve_what_is_kept(store: &str, record: fn(&Image)) {
+    let image = Image {
+        hash: "4e4c294b331f7a2099a379bec34b9f9fc03dc46ab465d998f4d683da53487e6d",
+        ..Image::of_size(1000)
+    };
+    configure();
+    variables::set("metadata_store", store);
+    variables::set("cache_max_bytes", "1000");
+    record(&image);
+    // It is good for one request.
+    storage_answers(&image, 200, &[], &image.bytes);
+
+    for _ in 0..3 {
+        let answer = get(&image.path());
+
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert!(answer.body == image.bytes);
+    }
 }
 
 fn a_revalidation_is_answered_without_storage() {
