@@ -2,7 +2,8 @@
 
 use wasmparser::{ComponentExternalKind, Parser, Payload};
 
-use crate::harness::wasm;
+use crate::harness::app::Launch;
+use crate::harness::{ScriptedStorage, Step, TestImage, on_each_store, wasm};
 
 /// Names of what the component imports or exports, nested components left aside.
 fn imports_and_exports() -> (Vec<String>, Vec<(String, ComponentExternalKind)>) {
@@ -81,4 +82,80 @@ fn the_component_exports_the_http_handler_under_the_name_that_every_spin_looks_f
         "Spin up to 3.0 accepts no other name. Something linked in brings newer WASI bindings: \
          `cargo tree --target wasm32-wasip2 -i wasip2` names it"
     );
+}
+
+/// A mutable 32-bit global that begins at the end of the stack: `__stack_pointer`, in the words of a
+/// module's global section.
+const STACK_END: [u8; 7] = [0x7f, 0x01, 0x41, 0x80, 0x80, 0x08, 0x0b];
+/// The same at half of that.
+const HALF_STACK_END: [u8; 7] = [0x7f, 0x01, 0x41, 0x80, 0x80, 0x04, 0x0b];
+
+/// With a component that has half of its stack. The stack is the lowest memory: what needs more of it
+/// than there is ends in a trap.
+fn with_half_of_the_stack(launch: Launch) -> Launch {
+    let mut bytes = std::fs::read(wasm()).unwrap();
+    let places: Vec<_> = bytes
+        .windows(STACK_END.len())
+        .enumerate()
+        .filter_map(|(place, window)| (window == STACK_END).then_some(place))
+        .collect();
+    assert_eq!(places.len(), 1, "128 KiB of stack, in one place");
+    bytes[places[0]..][..HALF_STACK_END.len()].copy_from_slice(&HALF_STACK_END);
+    launch.component(&bytes)
+}
+
+#[test]
+fn the_deepest_requests_leave_half_of_the_stack_unused() {
+    let token = "0123456789-token-of-the-tests";
+    let bearer = format!("Bearer {token}");
+    let fields = [
+        ("authorization", &*bearer),
+        ("content-type", "application/json"),
+    ];
+    for (storage, app) in on_each_store(|launch| {
+        with_half_of_the_stack(launch)
+            .variable("records_token", token)
+            .variable("cache_max_bytes", "262144")
+    }) {
+        let image = TestImage::of_size(262_144).with_key(&"ä".repeat(50));
+        let put = |content: &[u8]| app.send("PUT", &image.record_path(), &fields, content);
+        // As deep as the parser follows.
+        let nested = format!("{}{}", "[".repeat(127), "]".repeat(127));
+        let tags = format!("{}\"x\"", "\"y\", ".repeat(1500));
+        storage.put(&image.key, &image.bytes);
+
+        let statuses = [
+            put(nested.as_bytes()).status.as_u16(),
+            put(image.record().to_string().as_bytes()).status.as_u16(),
+            app.request_with("GET", &image.path(), &[("if-none-match", &tags)])
+                .status
+                .as_u16(),
+            app.request_with("GET", &image.path(), &[("range", "bytes=1-")])
+                .status
+                .as_u16(),
+            app.request_with("DELETE", &image.record_path(), &fields)
+                .status
+                .as_u16(),
+            app.get("/readyz").status.as_u16(),
+        ];
+
+        assert_eq!(statuses, [422, 201, 200, 206, 204, 200]);
+    }
+}
+
+#[test]
+fn a_storage_that_fails_three_times_leaves_half_of_the_stack_unused() {
+    let document = format!("<Error><Code>SlowDown</Code>{}</Error>", "x".repeat(5000));
+    let length = document.len();
+    let answer = format!("HTTP/1.1 503 -\r\nContent-Length: {length}\r\n\r\n{document}");
+    let storage = ScriptedStorage::start(vec![Step::Send(answer); 3]);
+    let credentials = ScriptedStorage::credentials();
+    let launch = Launch::new(storage.endpoint(), "images", &credentials);
+    let app = with_half_of_the_stack(launch).start();
+    let image = TestImage::of_size(1000);
+    app.record(&image);
+
+    app.get(&image.path()).assert_storage_error();
+
+    assert_eq!(storage.requests().len(), 3);
 }
