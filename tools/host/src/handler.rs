@@ -59,10 +59,11 @@ pub async fn handle(
     };
     let mut guest = Unanswered::new(work, log);
     let (answered, outcome) = tokio::select! {
+        // The instance first: what it answers within its first turn is there within this one.
         biased;
-        answered = &mut response => (answered, None),
         // It may have answered before it ended or failed.
         outcome = &mut guest => (response.await, Some(outcome)),
+        answered = &mut response => (answered, None),
     };
     match (answered, outcome) {
         (Ok(Ok(response)), outcome) => {
