@@ -35,6 +35,15 @@ pub enum Known {
 }
 
 impl Known {
+    /// The record, or else what is wrong with the image.
+    pub fn record(self) -> Result<Record, &'static str> {
+        match self {
+            Self::Record(record) => Ok(record),
+            Self::Nothing => Err("has no record"),
+            Self::Unusable => Err("has a record that cannot be used"),
+        }
+    }
+
     /// What would become of this record.
     pub fn if_put(self, id: Uuid, record: &Record) -> Put {
         match self {

@@ -4,3 +4,5 @@ pub mod import;
 pub mod records;
 pub mod remove;
 pub mod verify;
+
+mod on_each;

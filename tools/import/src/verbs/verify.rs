@@ -7,13 +7,11 @@ use uuid::Uuid;
 
 use crate::bucket::Difference;
 use crate::content::hex;
-use crate::gallery;
-use crate::parallel;
 use crate::record::Record;
-use crate::records_route::Known;
-use crate::report::{Entry, Outcome, Report};
+use crate::report::{Entry, Outcome};
 use crate::site::{Site, SiteOptions};
 use crate::stop::Stop;
+use crate::verbs::on_each::on_each;
 
 /// Look whether records have their objects: there, of that length, and of that hash, as far as storage
 /// knows it; with --deep as it is
@@ -37,36 +35,16 @@ pub struct Args {
 /// When storage or the application cannot be asked.
 pub async fn run(args: &Args, options: &SiteOptions, stop: &Stop) -> anyhow::Result<ExitCode> {
     let site = options.site()?;
-    let (ids, listed) = match ids_of(args, options) {
-        Ok(ids) => (ids, Ok(())),
-        Err(error) => (Vec::new(), Err(error)),
-    };
-    let mut report = Report::of_images(&options.style, &Outcome::OF_VERIFICATION, ids.len());
-    let outcome = parallel::each(
-        ids,
-        options.parallel,
-        stop,
-        |id| stop.race(verify(&site, id, args.deep)),
-        |place, entry| Ok(report.add(place, &entry)?),
-    )
-    .await;
-    report.finish(listed.and(outcome), stop)
-}
-
-fn ids_of(args: &Args, options: &SiteOptions) -> anyhow::Result<Vec<Uuid>> {
-    if !args.ids.is_empty() {
-        return Ok(args.ids.clone());
-    }
-    let gallery = options.gallery();
-    gallery::ids(&gallery.context("give ids, or --gallery with a file that lists them")?)
+    let work = |id| verify(&site, id, args.deep);
+    on_each(&args.ids, options, &Outcome::OF_VERIFICATION, stop, work).await
 }
 
 async fn verify(site: &Site, id: Uuid, deep: bool) -> anyhow::Result<Entry> {
     let cannot_verify = || format!("cannot verify {id}");
-    let record = match site.records.get(id).await.with_context(cannot_verify)? {
-        Known::Record(record) => record,
-        Known::Nothing => return Ok(broken("has no record").with_id(id)),
-        Known::Unusable => return Ok(broken("has a record that cannot be used").with_id(id)),
+    let known = site.records.get(id).await;
+    let record = match known.with_context(cannot_verify)?.record() {
+        Ok(record) => record,
+        Err(reason) => return Ok(broken(reason).with_id(id)),
     };
     let verdict = look_at(site, &record, deep).await;
     let entry = verdict.with_context(cannot_verify)?;
