@@ -277,8 +277,9 @@ mod tests {
                 "https://cdn.example:8443/a",
             ),
         ] {
-            let client = crate::http::client(&[]).unwrap();
-            let bucket = Bucket::open(client, &storage(endpoint, virtual_hosted)).unwrap();
+            let storage = storage(endpoint, virtual_hosted);
+            let client = crate::http::client(&storage.endpoint).unwrap();
+            let bucket = Bucket::open(client, &storage).unwrap();
 
             let url = bucket.address.object_url(key);
 
@@ -307,11 +308,10 @@ mod tests {
     #[test]
     fn an_endpoint_without_a_name_cannot_name_a_bucket() {
         for endpoint in ["http://127.0.0.1:9000", "http://minio:9000"] {
-            let client = crate::http::client(&[]).unwrap();
+            let storage = storage(endpoint, true);
+            let client = crate::http::client(&storage.endpoint).unwrap();
 
-            let error = Bucket::open(client, &storage(endpoint, true))
-                .err()
-                .unwrap();
+            let error = Bucket::open(client, &storage).err().unwrap();
 
             assert!(error.to_string().contains("does not name the bucket"));
         }

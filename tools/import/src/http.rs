@@ -15,11 +15,11 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How often an address is tried again at which nobody answers.
 const MOST_SILENCES: usize = 3;
 
-/// A client that follows no redirect: a token, and a signature, are for one address.
+/// A client of one server that follows no redirect: a token, and a signature, are for one address.
 ///
 /// # Errors
-/// When the system's certificates cannot be read and `origins` need them.
-pub fn client(origins: &[&Url]) -> anyhow::Result<Client> {
+/// When the system's certificates cannot be read and `origin` needs them.
+pub fn client(origin: &Url) -> anyhow::Result<Client> {
     // Another provider that is set is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = Client::builder()
@@ -28,7 +28,7 @@ pub fn client(origins: &[&Url]) -> anyhow::Result<Client> {
         .redirect(Policy::none())
         .user_agent(concat!("image-proxy-import/", env!("CARGO_PKG_VERSION")));
     // A system without certificates must not fail where none are needed.
-    let builder = if origins.iter().all(|origin| origin.scheme() == "http") {
+    let builder = if origin.scheme() == "http" {
         builder.tls_certs_only([])
     } else {
         builder

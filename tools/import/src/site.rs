@@ -76,17 +76,22 @@ pub struct Style {
     pub json: bool,
 }
 
-/// An application and its storage.
-pub struct Site {
+/// An application.
+pub struct Application {
     /// Where records are written and read.
     pub records: RecordsRoute,
-    /// Where objects are.
-    pub bucket: Bucket,
     /// For URLs that are told.
     origin: Url,
 }
 
-impl Site {
+/// An application and its storage.
+pub struct Site {
+    pub application: Application,
+    /// Where objects are.
+    pub bucket: Bucket,
+}
+
+impl Application {
     /// Where the application serves an image.
     pub fn image_url(&self, id: Uuid) -> String {
         image_url(&self.origin, id)
@@ -110,22 +115,32 @@ impl SiteOptions {
         Ok(token)
     }
 
-    /// What the options name. Nothing is asked of it yet.
+    /// The application that the options name. Nothing is asked of it yet.
     ///
     /// # Errors
     /// Names the option that is missing or cannot be used.
-    pub fn site(&self) -> anyhow::Result<Site> {
+    pub fn application(&self) -> anyhow::Result<Application> {
         let records = address("--records", self.records.as_ref())?.context(
             "give --records, or the variable IMAGE_PROXY_RECORDS: the address of the application",
         )?;
         let origin = address("--origin", self.origin.as_ref())?;
         let token = self.token()?;
-        let storage = self.storage.storage()?;
-        let client = http::client(&[&records, &storage.endpoint])?;
-        Ok(Site {
-            bucket: Bucket::open(client.clone(), &storage)?,
+        Ok(Application {
             origin: origin.unwrap_or_else(|| records.clone()),
-            records: RecordsRoute::new(client, records, token),
+            records: RecordsRoute::new(http::client(&records)?, records, token),
+        })
+    }
+
+    /// The application, and the storage beside it.
+    ///
+    /// # Errors
+    /// As [`application`](Self::application).
+    pub fn site(&self) -> anyhow::Result<Site> {
+        let application = self.application()?;
+        let storage = self.storage.storage()?;
+        Ok(Site {
+            application,
+            bucket: Bucket::open(http::client(&storage.endpoint)?, &storage)?,
         })
     }
 }

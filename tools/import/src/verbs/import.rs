@@ -194,7 +194,7 @@ impl Work<'_> {
             let reason = "changed while it was imported".to_owned();
             return Ok(Some(Stored::Refused(reason)));
         }
-        let put = self.site.records.put(id, record);
+        let put = self.site.application.records.put(id, record);
         // Under way it is finished, so that what is told is what there is.
         let too_late = async {
             self.stop.requested().await;
@@ -213,7 +213,8 @@ impl Work<'_> {
 
     async fn look(&self, id: Uuid, record: &Record, is_first: bool) -> anyhow::Result<Stored> {
         let held = self.site.bucket.held(&record.storage_key).await?;
-        let put = self.site.records.get(id).await?.if_put(id, record);
+        let known = self.site.application.records.get(id).await?;
+        let put = known.if_put(id, record);
         let is_there = held
             .difference(record.size_bytes, record.sha256())
             .is_none();
@@ -254,7 +255,8 @@ impl Done {
                 } else {
                     Outcome::Imported
                 };
-                let entry = Entry::of(outcome).with_image(id, &record, site.image_url(id));
+                let url = site.application.image_url(id);
+                let entry = Entry::of(outcome).with_image(id, &record, url);
                 let picture = Picture {
                     id,
                     name: name_of(found.file()),

@@ -183,7 +183,7 @@ async fn write(site: &Site, (number, row): Line, dry_run: bool) -> anyhow::Resul
         Ok(outcome) => Entry::of(outcome),
         Err(reason) => Entry::failed(Outcome::Refused, reason),
     };
-    let entry = entry.with_image(id, &record, site.image_url(id));
+    let entry = entry.with_image(id, &record, site.application.image_url(id));
     Ok(entry.with_path(path))
 }
 
@@ -216,10 +216,11 @@ async fn put(
             )));
         }
     }
+    let records = &site.application.records;
     let put = if dry_run {
-        site.records.get(id).await?.if_put(id, record)
+        records.get(id).await?.if_put(id, record)
     } else {
-        site.records.put(id, record).await?
+        records.put(id, record).await?
     };
     Ok(match put {
         Put::Created => Ok(Outcome::Recorded),

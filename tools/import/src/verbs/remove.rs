@@ -86,7 +86,7 @@ struct Removal {
 impl Removal {
     async fn look_at(&self, ids: Vec<Uuid>, parallel: usize, stop: &Stop) -> anyhow::Result<()> {
         let known_as = async |id| {
-            let known = self.site.records.get(id).await;
+            let known = self.site.application.records.get(id).await;
             let known = known.with_context(|| format!("cannot look at {id}"))?;
             Ok((id, known))
         };
@@ -117,7 +117,7 @@ impl Removal {
         if self.dry_run {
             return Ok(Entry::of(Outcome::Removed));
         }
-        let deleted = self.site.records.delete(id).await;
+        let deleted = self.site.application.records.delete(id).await;
         // It was there: where it is gone now, an answer was lost on the way.
         deleted.with_context(|| format!("cannot remove {id}"))?;
         let Some(key) = key else {

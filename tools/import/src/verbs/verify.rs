@@ -41,14 +41,14 @@ pub async fn run(args: &Args, options: &SiteOptions, stop: &Stop) -> anyhow::Res
 
 async fn verify(site: &Site, id: Uuid, deep: bool) -> anyhow::Result<Entry> {
     let cannot_verify = || format!("cannot verify {id}");
-    let known = site.records.get(id).await;
+    let known = site.application.records.get(id).await;
     let record = match known.with_context(cannot_verify)?.record() {
         Ok(record) => record,
         Err(reason) => return Ok(broken(reason).with_id(id)),
     };
     let verdict = look_at(site, &record, deep).await;
     let entry = verdict.with_context(cannot_verify)?;
-    Ok(entry.with_image(id, &record, site.image_url(id)))
+    Ok(entry.with_image(id, &record, site.application.image_url(id)))
 }
 
 /// What is wrong with the record's object, as far as can be seen.
