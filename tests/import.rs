@@ -4,6 +4,7 @@ mod content;
 mod program;
 mod storage;
 mod verbs;
+mod warm;
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;

@@ -38,6 +38,11 @@ impl Workshop {
     }
 
     pub fn with_records_in(store: MetadataStore) -> Self {
+        Self::of(|launch| launch.records_in(store))
+    }
+
+    /// With an application that is started as the test likes.
+    pub fn of(launched: impl FnOnce(Launch) -> Launch) -> Self {
         let storage = Storage::start();
         let launch = Launch::new(
             &storage.endpoint(),
@@ -45,10 +50,7 @@ impl Workshop {
             &Storage::credentials(),
         );
         Self {
-            app: launch
-                .records_in(store)
-                .variable("records_token", TOKEN)
-                .start(),
+            app: launched(launch.variable("records_token", TOKEN)).start(),
             storage,
             folder: TempDir::new().unwrap(),
         }

@@ -132,6 +132,11 @@ impl Storage {
         });
     }
 
+    /// How many requests there were that change nothing.
+    pub fn asked(&self) -> usize {
+        self.server.requests().len() - self.writes().len()
+    }
+
     /// The requests that change something, in order.
     pub fn writes(&self) -> Vec<SeenRequest> {
         let mut requests = self.server.requests();

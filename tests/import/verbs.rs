@@ -13,7 +13,7 @@ use crate::harness::images::{gif, hex};
 use crate::harness::importer;
 
 /// Imports these images, and tells their ids in the order of their names.
-fn imported(workshop: &Workshop, names: &[&str]) -> Vec<String> {
+pub(super) fn imported(workshop: &Workshop, names: &[&str]) -> Vec<String> {
     let ids = names.iter().map(|name| {
         let bytes = gif(name, 1000);
         workshop.write(&format!("{name}.gif"), &bytes);
@@ -25,13 +25,13 @@ fn imported(workshop: &Workshop, names: &[&str]) -> Vec<String> {
     ids
 }
 
-fn key_of(workshop: &Workshop, id: &str) -> String {
+pub(super) fn key_of(workshop: &Workshop, id: &str) -> String {
     let records = workshop.app.records();
     records[id]["storage_key"].as_str().unwrap().to_owned()
 }
 
 /// The outcome and the reason that were told of an image.
-fn told(ended: &Ended, id: &str) -> (String, String) {
+pub(super) fn told(ended: &Ended, id: &str) -> (String, String) {
     let (objects, _) = ended.objects();
     let object = objects.iter().find(|object| object["id"] == id);
     let object = object.unwrap_or_else(|| panic!("nothing is said of {id}: {objects:?}"));
@@ -190,7 +190,11 @@ fn every_object_that_is_left_without_a_record_is_named() {
 fn a_gallery_that_is_not_there_is_not_taken_for_an_empty_one() {
     let workshop = Workshop::new();
     let ids = imported(&workshop, &["a"]);
-    for verb in [&["verify", "--json"][..], &["remove", "--json", &ids[0]]] {
+    for verb in [
+        &["verify", "--json"][..],
+        &["warm", "--json"],
+        &["remove", "--json", &ids[0]],
+    ] {
         let words = [verb, &["--gallery", "mistyped.json"]].concat();
 
         let ended = workshop.run(&words);
@@ -233,14 +237,14 @@ fn files_are_not_forgotten_over_another_command() {
     assert!(ended.stderr.contains("another command"), "{}", ended.stderr);
 }
 
-fn row(id: &str, key: &str, bytes: &[u8]) -> Value {
+pub(super) fn row(id: &str, key: &str, bytes: &[u8]) -> Value {
     json!({
         "id": id, "storage_key": key, "mime_type": "image/gif",
         "hash": hex(&Sha256::digest(bytes)), "size_bytes": bytes.len(),
     })
 }
 
-fn write_rows(workshop: &Workshop, rows: &[Value]) {
+pub(super) fn write_rows(workshop: &Workshop, rows: &[Value]) {
     let lines = rows.iter().map(|row| format!("{row}\n"));
     let file = workshop.folder.path().join("rows.jsonl");
     std::fs::write(file, lines.collect::<String>()).unwrap();

@@ -1,12 +1,12 @@
 //! `image-proxy-import`: puts images where image-proxy serves them, and takes them out again.
 //!
 //! It speaks to two servers and to nothing else: storage, which keeps the objects ([`bucket`]), and the
-//! application, which keeps the records ([`records_route`]). An object comes before its record and
-//! goes after it, so that no record ever points at nothing.
+//! application, which keeps the records ([`records_route`]) and serves the images ([`image_route`]). An
+//! object comes before its record and goes after it, so that no record ever points at nothing.
 //!
 //! ```text
-//! main ─▶ verbs/{import, records, remove, verify} ─▶ site ─▶ bucket · records_route ─▶ http
-//!            │        └▶ parallel · report · gallery              └▶ storage     └▶ record
+//! main ─▶ verbs/{import, records, remove, verify, warm} ─▶ site ─▶ bucket · records_route · image_route ─▶ http
+//!            │        └▶ parallel · report · gallery                 └▶ storage   └▶ record
 //!            └▶ files · content
 //! ```
 
@@ -15,6 +15,7 @@ mod content;
 mod files;
 mod gallery;
 mod http;
+mod image_route;
 mod parallel;
 mod printable;
 mod progress;
@@ -36,7 +37,7 @@ use tokio::runtime::Runtime;
 use printable::printable;
 use site::SiteOptions;
 use stop::Stop;
-use verbs::{import, records, remove, verify};
+use verbs::{import, records, remove, verify, warm};
 
 /// What a shell reports of a command whose reader is gone.
 const BROKEN_PIPE: u8 = 141;
@@ -63,6 +64,7 @@ Examples:
   image-proxy-import --records https://images.example.com ~/Pictures/cat.jpg ~/Pictures/holidays
   image-proxy-import --records https://images.example.com --dry-run --json ~/Pictures
   image-proxy-import verify --records https://images.example.com --gallery gallery.json
+  image-proxy-import warm --records https://images.example.com --gallery gallery.json
   image-proxy-import remove --records https://images.example.com 253e17a1-9e69-5be4-9366-ac08a9590b04"
 )]
 struct Cli {
@@ -81,6 +83,7 @@ enum Verb {
     Records(records::Args),
     Remove(remove::Args),
     Verify(verify::Args),
+    Warm(warm::Args),
 }
 
 fn main() -> ExitCode {
@@ -108,6 +111,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
             Some(Verb::Records(args)) => records::run(args, &cli.site, &stop).await,
             Some(Verb::Remove(args)) => remove::run(args, &cli.site, &stop).await,
             Some(Verb::Verify(args)) => verify::run(args, &cli.site, &stop).await,
+            Some(Verb::Warm(args)) => warm::run(args, &cli.site, &stop).await,
         }
     });
     // Nobody waits for a file that is still being decoded.

@@ -72,10 +72,12 @@ struct Answer {
 }
 
 /// What the application says of a failure; empty where another server answers.
-#[derive(Default, Deserialize)]
-struct Failure {
-    detail: String,
-    code: String,
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Failure {
+    /// In words.
+    pub detail: String,
+    /// By which programs know it.
+    pub code: String,
 }
 
 impl Answer {
@@ -204,16 +206,12 @@ impl RecordsRoute {
     }
 
     fn url(&self, id: Uuid) -> String {
-        url(&self.origin, id)
+        record_url(&self.origin, id)
     }
 }
 
-/// Where the application at `origin` serves an image.
-pub fn image_url(origin: &Url, id: Uuid) -> String {
-    format!("{}/file", url(origin, id))
-}
-
-fn url(origin: &Url, id: Uuid) -> String {
+/// Where the application at `origin` has the record of an image.
+pub fn record_url(origin: &Url, id: Uuid) -> String {
     let origin = origin.as_str().trim_end_matches('/');
     format!("{origin}/api/v1/images/{}", id.hyphenated())
 }

@@ -68,8 +68,10 @@ impl Report {
         }
         let line = printable(&entry.line());
         match outcome {
-            Outcome::Sound => {}
-            Outcome::PassedOver | Outcome::Unverified => self.progress.say(&line),
+            Outcome::Sound | Outcome::Served => {}
+            Outcome::PassedOver | Outcome::Unverified | Outcome::Skipped => {
+                self.progress.say(&line);
+            }
             outcome if outcome.is_failure() => self.progress.say(&line),
             _ => self.lines.push((place, line)),
         }

@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use crate::bucket::Bucket;
 use crate::http;
-use crate::records_route::{RecordsRoute, image_url};
+use crate::image_route::{ImageRoute, image_url};
+use crate::records_route::RecordsRoute;
 use crate::storage::{StorageOptions, given};
 
 /// How many images are worked on at the same time by default.
@@ -80,6 +81,8 @@ pub struct Style {
 pub struct Application {
     /// Where records are written and read.
     pub records: RecordsRoute,
+    /// Where images are served.
+    pub images: ImageRoute,
     /// For URLs that are told.
     origin: Url,
 }
@@ -125,9 +128,11 @@ impl SiteOptions {
         )?;
         let origin = address("--origin", self.origin.as_ref())?;
         let token = self.token()?;
+        let client = http::client(&records)?;
         Ok(Application {
+            images: ImageRoute::new(client.clone(), records.clone()),
             origin: origin.unwrap_or_else(|| records.clone()),
-            records: RecordsRoute::new(http::client(&records)?, records, token),
+            records: RecordsRoute::new(client, records, token),
         })
     }
 

@@ -27,6 +27,12 @@ pub enum Outcome {
     Absent,
     /// Its object is not as its record says.
     Broken,
+    /// The application served it whole.
+    Served,
+    /// It was not asked for, since it cannot be kept.
+    Skipped,
+    /// The application did not serve it, or not whole.
+    Unserved,
     /// It cannot be served.
     Refused,
     /// It is not an image, in a folder that may hold anything.
@@ -47,6 +53,8 @@ impl Outcome {
     pub const OF_REMOVALS: [Self; 3] = [Self::Removed, Self::Orphaned, Self::Absent];
     /// Those of images that are looked at.
     pub const OF_VERIFICATION: [Self; 3] = [Self::Sound, Self::Unverified, Self::Broken];
+    /// Those of images that are to be kept.
+    pub const OF_WARMING: [Self; 3] = [Self::Served, Self::Skipped, Self::Unserved];
 
     /// As JSON names it, and as a summary says it.
     pub fn words(self) -> (&'static str, &'static str) {
@@ -60,6 +68,9 @@ impl Outcome {
             Self::Present => ("present", "already there"),
             Self::Absent => ("absent", "not there"),
             Self::Broken => ("broken", "broken"),
+            Self::Served => ("served", "served"),
+            Self::Skipped => ("skipped", "skipped"),
+            Self::Unserved => ("unserved", "not served"),
             Self::Refused => ("refused", "refused"),
             Self::PassedOver => ("passed_over", "passed over"),
         }
@@ -68,7 +79,7 @@ impl Outcome {
     pub fn is_failure(self) -> bool {
         matches!(
             self,
-            Self::Absent | Self::Broken | Self::Orphaned | Self::Refused
+            Self::Absent | Self::Broken | Self::Orphaned | Self::Refused | Self::Unserved
         )
     }
 
@@ -76,7 +87,12 @@ impl Outcome {
     pub fn is_rare(self) -> bool {
         matches!(
             self,
-            Self::Refused | Self::PassedOver | Self::Absent | Self::Orphaned | Self::Unverified
+            Self::Refused
+                | Self::PassedOver
+                | Self::Absent
+                | Self::Orphaned
+                | Self::Unverified
+                | Self::Skipped
         )
     }
 }
@@ -225,6 +241,7 @@ mod tests {
         for outcome in Outcome::OF_FILES
             .into_iter()
             .chain(Outcome::OF_VERIFICATION)
+            .chain(Outcome::OF_WARMING)
         {
             assert_eq!(json!(outcome), outcome.words().0);
         }

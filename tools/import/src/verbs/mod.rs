@@ -4,5 +4,6 @@ pub mod import;
 pub mod records;
 pub mod remove;
 pub mod verify;
+pub mod warm;
 
 mod on_each;
