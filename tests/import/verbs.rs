@@ -228,13 +228,24 @@ fn a_dry_run_refuses_what_the_application_knows_otherwise_and_counts_copies_once
 }
 
 #[test]
-fn files_are_not_forgotten_over_another_command() {
+fn what_an_import_is_given_is_not_forgotten_over_another_command() {
     let workshop = Workshop::new();
 
-    let ended = workshop.run(&["a.gif", "--max-bytes", "1", "verify"]);
+    for words in [
+        &["a.gif", "--json", "verify"][..],
+        &["--max-bytes", "1", "warm"],
+        &["--allow-type", "image/tiff", "verify"],
+    ] {
+        let ended = workshop.run(words);
 
-    ended.assert_code(1);
-    assert!(ended.stderr.contains("another command"), "{}", ended.stderr);
+        ended.assert_code(1);
+        assert!(ended.stderr.contains("another command"), "{}", ended.stderr);
+    }
+    // Set for the application, it is not meant for this command.
+    let mut command = workshop.command(&["verify", &Uuid::nil().to_string()], &[]);
+    command.env("SPIN_VARIABLE_MAX_IMAGE_BYTES", "1");
+    let ended = Ended::of(command.output().unwrap());
+    assert!(ended.stderr.contains("has no record"), "{}", ended.stderr);
 }
 
 pub(super) fn row(id: &str, key: &str, bytes: &[u8]) -> Value {

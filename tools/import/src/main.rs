@@ -31,7 +31,7 @@ use std::io::{self, ErrorKind};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use tokio::runtime::Runtime;
 
 use printable::printable;
@@ -87,7 +87,9 @@ enum Verb {
 }
 
 fn main() -> ExitCode {
-    match run(&Cli::parse()) {
+    let matches = Cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    match run(&cli, import::Args::are_given(&matches)) {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::from(BROKEN_PIPE),
         Err(error) => {
@@ -98,10 +100,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
+fn run(cli: &Cli, is_import: bool) -> anyhow::Result<ExitCode> {
     anyhow::ensure!(
-        cli.verb.is_none() || cli.import.is_empty(),
-        "files cannot be given together with another command: run one after the other"
+        cli.verb.is_none() || !is_import,
+        "files and options of an import cannot stand before another command: run one after the \
+         other, and give options of a command after its name"
     );
     let runtime = Runtime::new().context("cannot start the runtime")?;
     let outcome = runtime.block_on(async {
@@ -129,8 +132,6 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]

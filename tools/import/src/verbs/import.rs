@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args as _, Command};
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
@@ -43,9 +45,13 @@ pub struct Args {
 }
 
 impl Args {
-    /// Whether nothing is to be imported.
-    pub fn is_empty(&self) -> bool {
-        self.paths.is_empty()
+    /// Whether the command line says anything of an import.
+    pub fn are_given(matches: &ArgMatches) -> bool {
+        let command = Self::augment_args(Command::default());
+        command.get_arguments().any(|argument| {
+            let source = matches.value_source(argument.get_id().as_str());
+            source == Some(ValueSource::CommandLine)
+        })
     }
 
     fn max_bytes(&self) -> anyhow::Result<u64> {
