@@ -11,7 +11,7 @@ use xtask::storage_server::free_ports;
 use xtask::{project, python};
 
 /// The service.
-const SOURCE: &str = "tools/xtask/src/bench/peers/fastapi";
+const SOURCE: &str = "tools/bench/src/peers/fastapi";
 
 /// How the service comes by its client of S3.
 #[derive(Clone, Copy, PartialEq, Eq)]
