@@ -1,5 +1,6 @@
 //! `cargo xtask build`: the component, and the programs that run it, fill it and show it.
 
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use anyhow::Context as _;
@@ -48,6 +49,20 @@ pub fn component() -> anyhow::Result<()> {
         .len();
     println!("{}  {} kB", project::shown(&path), size / 1000);
     Ok(())
+}
+
+/// Builds a component of another workspace, whose manifest is given, in a target folder of that one's.
+///
+/// # Errors
+/// When it cannot be built; its own words are above.
+pub fn component_of(manifest: &Path, target_folder: &Path) -> anyhow::Result<()> {
+    let mut cargo = wasm_target::ensure()?.cargo("build");
+    cargo
+        .args(["--release", "--locked", "--manifest-path"])
+        .arg(manifest)
+        .arg("--target-dir")
+        .arg(target_folder);
+    process::run(&mut cargo)
 }
 
 /// Builds the programs of `tools/`.

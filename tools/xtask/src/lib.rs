@@ -1,7 +1,8 @@
 //! The project's own commands, run as `cargo xtask <verb>`, and what they share with the benchmark.
 //!
 //! - the verbs, one file each: [`build`], `up`, `import`, `test`, `spin_test`, `bench`
-//! - the application on this machine: [`settings`], [`host`], `data_folder`, `running`
+//! - the application on this machine: [`settings`], [`host`], [`metadata_store`], `data_folder`,
+//!   `running`
 //! - what is installed where it is missing: [`apt`], [`python`], `wasm_target`, [`storage_server`]
 //! - other programs: [`process`], [`cargo`], [`installed`], `with_parent`; their places: [`project`]
 
@@ -14,7 +15,7 @@ mod data_folder;
 pub mod host;
 mod import;
 pub mod installed;
-mod metadata_store;
+pub mod metadata_store;
 pub mod process;
 pub mod project;
 pub mod python;
@@ -28,4 +29,5 @@ mod up;
 mod wasm_target;
 mod with_parent;
 
+pub use bench::BENCH_TARGET;
 pub use cli::run;

@@ -15,6 +15,7 @@ pub enum MetadataStore {
 
 impl MetadataStore {
     /// What the variable `metadata_store` has to be.
+    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Sqlite => "sqlite",
@@ -23,7 +24,7 @@ impl MetadataStore {
     }
 
     /// The file that Spin gives a component as its store `default`.
-    pub fn file(self, data: &DataFolder) -> PathBuf {
+    pub(crate) fn file(self, data: &DataFolder) -> PathBuf {
         data.state().join(match self {
             Self::Sqlite => "sqlite_db.db",
             Self::KeyValue => "sqlite_key_value.db",
