@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::anyhow;
 use charts_rs::{Align, ChildChart, Color, HorizontalBarChart, LegendCategory, MultiChart, Series};
 
+use crate::plan::Question;
 use crate::report::{Network, Report};
 use crate::work::Work;
 
@@ -35,7 +36,7 @@ pub fn draw(report: &Report, work: Work) -> anyhow::Result<String> {
 /// One network's part of a chart: a row for each subject, and in it a bar for each number of connections.
 struct Panel {
     title: String,
-    subjects: Vec<&'static str>,
+    subjects: Vec<String>,
     connections: Vec<u32>,
     /// Requests per second, by connections and subject.
     rates: Vec<Vec<Option<f32>>>,
@@ -43,14 +44,24 @@ struct Panel {
 
 impl Panel {
     fn of(report: &Report, network: &Network, work: Work) -> Self {
+        let is_measured = |name: &String| {
+            let mut rows = report.rows.iter();
+            rows.any(|row| row.work == work && row.subject == *name)
+        };
         // The library draws from the foot up.
-        let subjects = report.subjects.iter().rev().map(|subject| subject.name);
-        let subjects: Vec<_> = subjects.collect();
+        let subjects = report.subjects.iter().rev();
+        let subjects = subjects.map(|subject| subject.name.clone());
+        let subjects: Vec<_> = subjects.filter(is_measured).collect();
         let rows = report.rows.iter();
         let measured = rows.filter(|row| row.network == network.name && row.work == work);
         let connections: BTreeSet<_> = measured.map(|row| row.connections).collect();
-        let rate = |subject: &&str, connections| {
-            let row = report.row(network.name, work, connections, subject)?;
+        let rate = |subject: &String, connections| {
+            let question = Question {
+                network: network.name,
+                work,
+                connections,
+            };
+            let row = report.row(question, subject)?;
             #[expect(
                 clippy::cast_possible_truncation,
                 reason = "a picture shows four digits"
@@ -125,12 +136,12 @@ mod tests {
     use crate::report::{Started, examples::row};
 
     const WORK: Work = Work::Whole(100_000);
-    const OURS: &str = "image-proxy, embedded host";
+    const OURS: &str = "image-proxy, Spin, key-value";
 
     /// Two subjects on two networks, of which one lacks the second subject.
     fn report() -> Report {
         let subjects = ["direct, presigned", OURS].map(|name| Started {
-            name,
+            name: name.into(),
             cold_start_ms: None,
             idle_bytes: 0,
         });

@@ -1,77 +1,163 @@
 //! This project's component, on one of its hosts.
 
+use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::Command;
 
+use crate::host::{Host, Name};
 use crate::program::Program;
-use crate::subject::{Served, Site, Subject};
+use crate::records;
+use crate::subject::{Served, Site, Subject, UnknownPath};
+use crate::work::Work;
 use xtask::host::Kind;
+use xtask::metadata_store::MetadataStore;
 use xtask::project;
 use xtask::storage_server::free_ports;
 
-/// The component on a host.
-pub struct Component {
-    host: Kind,
-    program: PathBuf,
+/// What opens the records route.
+const RECORDS_TOKEN: &str = "records-of-the-benchmark";
+
+/// Where it has its stores, within the folder that a subject is given.
+const STATE: &str = "state";
+
+/// Largest image that is kept where images are kept, in bytes.
+const KEPT_BYTES: u64 = 131_072;
+
+/// The component as one may set it up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Setup {
+    /// What runs it.
+    pub host: Kind,
+    /// Where its records are.
+    pub records: MetadataStore,
+    /// Whether it keeps small images in the key-value store once they were served.
+    pub keeps_images: bool,
 }
 
-impl Component {
-    /// # Errors
-    /// When the host is not installed.
-    pub fn on(host: Kind) -> anyhow::Result<Self> {
-        Ok(Self {
+impl Setup {
+    /// With records in this store, and every image from storage.
+    pub fn with(host: Kind, records: MetadataStore) -> Self {
+        Self {
             host,
-            program: host.program()?,
-        })
+            records,
+            keeps_images: false,
+        }
+    }
+
+    /// The same, with small images kept.
+    pub fn keeping_images(self) -> Self {
+        Self {
+            keeps_images: true,
+            ..self
+        }
     }
 }
 
-/// What the component is called on a host.
-pub fn name(host: Kind) -> &'static str {
-    match host {
-        Kind::Embedded => "image-proxy, embedded host",
-        Kind::Spin => "image-proxy, Spin",
+/// Its name in the report.
+impl fmt::Display for Setup {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let records = match self.records {
+            MetadataStore::Sqlite => "SQLite",
+            MetadataStore::KeyValue => "key-value",
+        };
+        let kept = if self.keeps_images { ", kept" } else { "" };
+        write!(
+            formatter,
+            "image-proxy, {}, {records}{kept}",
+            Name(self.host)
+        )
+    }
+}
+
+/// The component on a host.
+pub struct Component {
+    host: Host,
+    setup: Setup,
+}
+
+impl Component {
+    /// On `host`, which is that of the setup.
+    pub fn on(host: Host, setup: Setup) -> Self {
+        Self { host, setup }
+    }
+
+    fn command(&self, site: &Site, listen: SocketAddr) -> Command {
+        let mut command = self
+            .host
+            .up(&project::manifest(), listen, &site.folder.join(STATE));
+        if self.setup.records == MetadataStore::Sqlite {
+            let migration = format!("@{}", project::migration().display());
+            command.args(["--sqlite", &migration]);
+        }
+        let kept = if self.setup.keeps_images {
+            KEPT_BYTES
+        } else {
+            0
+        };
+        let storage = site.storage;
+        for (name, value) in [
+            ("S3_ENDPOINT", &*storage.endpoint),
+            ("S3_REGION", &storage.region),
+            ("S3_BUCKET", &storage.bucket),
+            ("S3_ACCESS_KEY_ID", &storage.access_key_id),
+            ("S3_SECRET_ACCESS_KEY", &storage.secret_access_key),
+            ("METADATA_STORE", self.setup.records.name()),
+            ("RECORDS_TOKEN", RECORDS_TOKEN),
+            ("CACHE_MAX_BYTES", &kept.to_string()),
+        ] {
+            command.env(format!("SPIN_VARIABLE_{name}"), value);
+        }
+        command
     }
 }
 
 impl Subject for Component {
-    fn name(&self) -> &'static str {
-        name(self.host)
+    fn name(&self) -> String {
+        self.setup.to_string()
     }
 
     fn is_peer(&self) -> bool {
         false
     }
 
+    fn takes(&self, work: Work) -> bool {
+        // What is not kept is served in the same way as where nothing is.
+        !self.setup.keeps_images || matches!(work, Work::Whole(bytes) if bytes <= KEPT_BYTES)
+    }
+
     fn start(&self, site: &Site) -> anyhow::Result<Served> {
         let [port] = free_ports(site.address)?;
         let listen = SocketAddr::new(site.address, port);
-        let state = site.folder.join("state");
-        std::fs::create_dir_all(&state)?;
-        site.record_in(&state.join("sqlite_db.db"))?;
-        let storage = site.storage;
-        let mut command = Command::new(&self.program);
-        command
-            .arg("up")
-            .arg("--from")
-            .arg(project::manifest())
-            .args(["--listen", &listen.to_string()])
-            .arg("--state-dir")
-            .arg(&state)
-            .arg("--quiet");
-        for (name, value) in [
-            ("s3_endpoint", &storage.endpoint),
-            ("s3_region", &storage.region),
-            ("s3_bucket", &storage.bucket),
-            ("s3_access_key_id", &storage.access_key_id),
-            ("s3_secret_access_key", &storage.secret_access_key),
-        ] {
-            command.arg("--variable").arg(format!("{name}={value}"));
+        let has_records = site.folder.join(STATE).exists();
+        let mut program = Program::start(&mut self.command(site, listen), site.folder)?;
+        if !has_records {
+            program.wait_until_it_answers(&format!("http://{listen}/readyz"))?;
+            records::write(listen, RECORDS_TOKEN, site.objects)?;
         }
         Ok(Served {
-            program: Some(Program::start(&mut command, site.folder)?),
+            program: Some(program),
             urls: site.image_urls(listen),
+            unknown_path: Some(UnknownPath::at(listen, 404)),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setup_is_called_by_its_host_its_store_and_what_it_keeps() {
+        let setup = Setup::with(Kind::Spin, MetadataStore::KeyValue);
+
+        assert_eq!(setup.to_string(), "image-proxy, Spin, key-value");
+        assert_eq!(
+            setup.keeping_images().to_string(),
+            "image-proxy, Spin, key-value, kept"
+        );
+        assert_eq!(
+            Setup::with(Kind::Embedded, MetadataStore::Sqlite).to_string(),
+            "image-proxy, embedded host, SQLite"
+        );
     }
 }

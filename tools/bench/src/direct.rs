@@ -11,8 +11,8 @@ impl Direct {
 }
 
 impl Subject for Direct {
-    fn name(&self) -> &'static str {
-        Self::NAME
+    fn name(&self) -> String {
+        Self::NAME.into()
     }
 
     fn is_peer(&self) -> bool {
@@ -24,6 +24,7 @@ impl Subject for Direct {
         Ok(Served {
             program: None,
             urls: urls.collect::<anyhow::Result<_>>()?,
+            unknown_path: None,
         })
     }
 }

@@ -1,10 +1,11 @@
-//! What a run leaves in `target/bench`: the report, and a chart of each size.
+//! What a run leaves in `target/bench`: the report, its tables, and a chart of each size.
 
 use std::fs;
 
 use anyhow::Context as _;
 
 use crate::chart;
+use crate::markdown;
 use crate::report::Report;
 use crate::work::{self, Work};
 use xtask::project;
@@ -15,10 +16,13 @@ use xtask::project;
 /// When a chart cannot be drawn or a file written; the text names it.
 pub fn write(report: &Report, sizes: &[u64]) -> anyhow::Result<()> {
     let folder = project::root().join("target/bench");
-    let mut files = vec![(
-        "report.json".to_owned(),
-        serde_json::to_string_pretty(report)?,
-    )];
+    let mut files = vec![
+        (
+            "report.json".to_owned(),
+            serde_json::to_string_pretty(report)?,
+        ),
+        ("tables.md".to_owned(), markdown::document(report)),
+    ];
     for bytes in sizes {
         let name = work::size(*bytes).replace(' ', "");
         files.push((

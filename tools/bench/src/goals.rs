@@ -1,18 +1,29 @@
-//! What was to be reached, and whether it was.
+//! What is to be reached, and whether it was.
 
-use crate::component;
+mod aim;
+mod goal;
+
+use crate::component::Setup;
 use crate::direct::Direct;
-use crate::measure::Question;
+use crate::empty;
 use crate::network::{LAN, LOOPBACK};
-use crate::peers::{FastApi, S3Proxy};
-use crate::report::{Goal, Report, Row};
-use crate::work::{Work, size};
+use crate::plan::Question;
+use crate::report::{Report, Row};
+use crate::work::{SIZES, Work, size};
+pub use aim::Aim;
+use aim::Figure;
+pub use goal::Goal;
 use xtask::host::Kind;
+use xtask::metadata_store::MetadataStore;
 
-/// Most bytes that the component may have.
-const MOST_COMPONENT_BYTES: u64 = 600_000;
-/// Most memory that 64 downloads of 50 MB may add, in bytes.
-const MOST_ADDED_MEMORY: u64 = 64 << 20;
+/// Most kilobytes that the component may have.
+const MOST_KILOBYTES: f64 = 580.0;
+
+/// Most memory that 64 downloads of 50 MB may add, in MiB.
+const MOST_ADDED_MEBIBYTES: f64 = 64.0;
+
+/// Most that the slowest of a hundred may take, of the median.
+const MOST_TAIL: f64 = 3.0;
 
 /// What is asked to see how much memory a server takes.
 pub const MEMORY: Question = Question {
@@ -21,163 +32,148 @@ pub const MEMORY: Question = Question {
     connections: 64,
 };
 
-/// All goals, for the component on `host`, as far as the sizes of the report go.
-pub fn judge(report: &Report, host: Kind, sizes: &[u64]) -> Vec<Goal> {
-    let judge = Judge {
-        report,
-        subject: component::name(host),
-    };
-    let mut goals = Vec::new();
-    for bytes in sizes {
-        goals.push(judge.total_over_the_lan(*bytes));
+/// All goals, for the component on `host`.
+pub fn aims(host: Kind) -> Vec<Aim> {
+    // Images are judged with records in key-value; SQLite's are in the tables beside them.
+    let [served, sqlite] =
+        [MetadataStore::KeyValue, MetadataStore::Sqlite].map(|records| Setup::with(host, records));
+    let mut aims = over_the_lan(served);
+    aims.extend(images_on_loopback(served));
+    aims.extend(without_storage(served, sqlite));
+    aims.extend(SIZES.map(|bytes| tail(bytes, served)));
+    aims.push(Aim {
+        what: "50 MB, 64 connections, nothing before: memory beyond idle, MiB".into(),
+        figure: Figure::AddedMemory {
+            subject: served.to_string(),
+        },
+        bound: Goal::at_most,
+        limit: MOST_ADDED_MEBIBYTES,
+    });
+    aims.push(Aim {
+        what: "size of the component, kB".into(),
+        figure: Figure::Kilobytes,
+        bound: Goal::at_most,
+        limit: MOST_KILOBYTES,
+    });
+    aims
+}
+
+/// How long an image takes, kept and from storage.
+fn over_the_lan(served: Setup) -> Vec<Aim> {
+    let kept = served.keeping_images();
+    let limits = [
+        (10_000, kept, 1.00),
+        (100_000, kept, 1.10),
+        (10_000, served, 1.70),
+        (100_000, served, 1.40),
+        (1_000_000, served, 1.10),
+        (10_000_000, served, 1.02),
+    ];
+    let aims = limits.map(|(bytes, setup, limit)| total_over_the_lan(bytes, setup, limit));
+    aims.into()
+}
+
+/// How many images come in a second, kept and from storage.
+fn images_on_loopback(served: Setup) -> [Aim; 3] {
+    let limits = [
+        (10_000, served.keeping_images(), 0.80),
+        (10_000, served, 0.35),
+        (1_000_000, served, 0.55),
+    ];
+    limits.map(|(bytes, setup, limit)| {
+        let what = format!("{}, {}", size(bytes), way(setup));
+        let direct = ("direct", Direct::NAME.into());
+        throughput(&what, Work::Whole(bytes), setup, direct, limit)
+    })
+}
+
+/// How much of what the host can do at all is left of answers that ask no storage.
+fn without_storage(key_value: Setup, sqlite: Setup) -> [Aim; 3] {
+    let limits = [
+        ("unknown path", Work::UnknownPath, key_value, 0.80),
+        ("304 from key-value", Work::NotModified, key_value, 0.60),
+        ("304 from SQLite", Work::NotModified, sqlite, 0.35),
+    ];
+    limits.map(|(what, work, setup, limit)| {
+        let empty = ("the empty component", empty::name(setup.host));
+        throughput(what, work, setup, empty, limit)
+    })
+}
+
+/// How an image is served.
+fn way(setup: Setup) -> &'static str {
+    if setup.keeps_images {
+        "kept"
+    } else {
+        "from storage"
     }
-    for bytes in sizes.iter().filter(|bytes| **bytes >= 1_000_000) {
-        goals.push(judge.throughput(*bytes));
-    }
-    goals.push(judge.ahead_of_fastapi());
-    for bytes in sizes {
-        goals.push(judge.ahead_of_s3_proxy(*bytes));
-    }
-    for bytes in sizes {
-        goals.push(judge.no_step(*bytes));
-    }
-    goals.push(judge.memory());
-    goals.push(judge.not_modified());
-    #[expect(clippy::cast_precision_loss, reason = "kilobytes fit")]
-    let (component, limit) = (
-        report.component_bytes as f64 / 1e3,
-        MOST_COMPONENT_BYTES as f64 / 1e3,
-    );
-    goals.push(Goal::at_most(
-        "size of the component, kB".into(),
-        Some(component),
+}
+
+fn total_over_the_lan(bytes: u64, setup: Setup, limit: f64) -> Aim {
+    let (size, way) = (size(bytes), way(setup));
+    Aim {
+        what: format!("LAN ×1, {size}, {way}: median total time, of direct"),
+        figure: Figure::Ratio {
+            question: Question {
+                network: LAN,
+                work: Work::Whole(bytes),
+                connections: 1,
+            },
+            of: Row::total_ms,
+            subject: setup.to_string(),
+            to: Direct::NAME.into(),
+        },
+        bound: Goal::at_most,
         limit,
-    ));
-    goals
+    }
 }
 
-struct Judge<'a> {
-    report: &'a Report,
-    subject: &'a str,
+fn throughput(
+    what: &str,
+    work: Work,
+    setup: Setup,
+    (other, to): (&str, String),
+    limit: f64,
+) -> Aim {
+    Aim {
+        what: format!("loopback ×16, {what}: throughput, of {other}"),
+        figure: Figure::Ratio {
+            question: Question {
+                network: LOOPBACK,
+                work,
+                connections: 16,
+            },
+            of: Row::rate,
+            subject: setup.to_string(),
+            to,
+        },
+        bound: Goal::at_least,
+        limit,
+    }
 }
 
-impl Judge<'_> {
-    /// How much of `figure` the component has for one of another subject's.
-    fn ratio(
-        &self,
-        network: &str,
-        work: Work,
-        connections: u32,
-        to: &str,
-        figure: impl Fn(&Row) -> f64,
-    ) -> Option<f64> {
-        let of = |subject| {
-            self.report
-                .row(network, work, connections, subject)
-                .map(&figure)
-        };
-        Some(of(self.subject)? / of(to)?)
+fn tail(bytes: u64, setup: Setup) -> Aim {
+    Aim {
+        what: format!(
+            "loopback ×1, {}: slowest of a hundred, of the median",
+            size(bytes)
+        ),
+        figure: Figure::Tail {
+            question: Question {
+                network: LOOPBACK,
+                work: Work::Whole(bytes),
+                connections: 1,
+            },
+            subject: setup.to_string(),
+        },
+        bound: Goal::at_most,
+        limit: MOST_TAIL,
     }
+}
 
-    fn total_over_the_lan(&self, bytes: u64) -> Goal {
-        let limit = if bytes < 1_000_000 { 1.20 } else { 1.05 };
-        let measured = self.ratio(LAN, Work::Whole(bytes), 1, Direct::NAME, Row::total_ms);
-        Goal::at_most(
-            format!(
-                "LAN, {}, 1 connection: median total time, of direct",
-                size(bytes)
-            ),
-            measured,
-            limit,
-        )
-    }
-
-    fn throughput(&self, bytes: u64) -> Goal {
-        let measured = self.ratio(LOOPBACK, Work::Whole(bytes), 16, Direct::NAME, Row::rate);
-        Goal::at_least(
-            format!(
-                "loopback, {}, 16 connections: throughput, of direct",
-                size(bytes)
-            ),
-            measured,
-            0.75,
-        )
-    }
-
-    fn ahead_of_fastapi(&self) -> Goal {
-        let work = Work::Whole(100_000);
-        let measured = self.ratio(LOOPBACK, work, 16, FastApi::SHARED, Row::rate);
-        Goal::at_least(
-            format!(
-                "loopback, {work}, 16 connections: throughput, of {}",
-                FastApi::SHARED
-            ),
-            measured,
-            8.0,
-        )
-    }
-
-    fn ahead_of_s3_proxy(&self, bytes: u64) -> Goal {
-        let measured = self.ratio(LOOPBACK, Work::Whole(bytes), 16, S3Proxy::NAME, Row::rate);
-        Goal::at_least(
-            format!(
-                "loopback, {}, 16 connections: throughput, of {}",
-                size(bytes),
-                S3Proxy::NAME
-            ),
-            measured,
-            1.0,
-        )
-    }
-
-    fn no_step(&self, bytes: u64) -> Goal {
-        let row = self
-            .report
-            .row(LOOPBACK, Work::Whole(bytes), 1, self.subject);
-        let measured = row.map(|row| row.total_p99_ms() / row.total_ms());
-        Goal::at_most(
-            format!(
-                "loopback, {}, 1 connection: slowest of a hundred, of the median",
-                size(bytes)
-            ),
-            measured,
-            10.0,
-        )
-    }
-
-    fn memory(&self) -> Goal {
-        let started = self
-            .report
-            .subjects
-            .iter()
-            .find(|started| started.name == self.subject);
-        let mut rows = self.report.memory.iter();
-        let row = rows.find(|row| row.subject == self.subject);
-        let added = started
-            .zip(row)
-            .map(|(started, row)| row.peak_bytes().saturating_sub(started.idle_bytes));
-        #[expect(clippy::cast_precision_loss, reason = "megabytes fit")]
-        let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
-        Goal::at_most(
-            "50 MB, 64 connections, nothing before: memory beyond idle, MiB".into(),
-            added.map(mebibytes),
-            mebibytes(MOST_ADDED_MEMORY),
-        )
-    }
-
-    fn not_modified(&self) -> Goal {
-        let rate = |work| {
-            self.report
-                .row(LOOPBACK, work, 16, self.subject)
-                .map(Row::rate)
-        };
-        let measured = rate(Work::NotModified).zip(rate(Work::Whole(10_000)));
-        Goal::at_least(
-            "loopback, 16 connections: rate of 304, of that of 10 KB".into(),
-            measured.map(|(unchanged, whole)| unchanged / whole),
-            3.0,
-        )
-    }
+/// What has been reached of `aims`.
+pub fn judge(aims: &[Aim], report: &Report) -> Vec<Goal> {
+    aims.iter().map(|aim| aim.judge(report)).collect()
 }
 
 #[cfg(test)]
@@ -185,12 +181,12 @@ mod tests {
     use super::*;
     use crate::report::examples::row;
 
-    fn goals(rows: Vec<Row>) -> Vec<Goal> {
+    fn judged(rows: Vec<Row>) -> Vec<Goal> {
         let report = Report {
             rows,
             ..Report::default()
         };
-        judge(&report, Kind::Embedded, &[10_000, 1_000_000])
+        judge(&aims(Kind::Spin), &report)
     }
 
     fn find<'a>(goals: &'a [Goal], words: &str) -> &'a Goal {
@@ -199,41 +195,85 @@ mod tests {
     }
 
     #[test]
-    fn the_lan_s_limit_is_twenty_percent_and_from_a_megabyte_on_five() {
-        let subject = component::name(Kind::Embedded);
-        let rows = [(10_000, 1.19), (1_000_000, 1.06)].map(|(bytes, total)| {
-            let work = Work::Whole(bytes);
-            [
-                row(LAN, work, 1, Direct::NAME, 1.0, 1.0),
-                row(LAN, work, 1, subject, 1.0, total),
+    fn a_kept_image_of_10_kb_has_to_come_as_soon_as_from_storage_itself_over_the_lan() {
+        let served = Setup::with(Kind::Spin, MetadataStore::KeyValue);
+        let kept = served.keeping_images().to_string();
+        let rows = |of_kept| {
+            let row = |subject: &str, total| row(LAN, Work::Whole(10_000), 1, subject, 1.0, total);
+            vec![
+                row(Direct::NAME, 1.0),
+                row(&kept, of_kept),
+                row(&served.to_string(), 1.69),
             ]
-        });
+        };
 
-        let goals = goals(rows.into_iter().flatten().collect());
+        for (of_kept, is_reached) in [(0.99, true), (1.01, false)] {
+            let goals = judged(rows(of_kept));
 
-        assert_eq!(find(&goals, "LAN, 10 KB").is_reached, Some(true));
-        assert_eq!(find(&goals, "LAN, 1 MB").is_reached, Some(false));
+            let kept = find(&goals, "LAN ×1, 10 KB, kept").is_reached;
+            assert_eq!(kept, Some(is_reached), "{of_kept}");
+            let served = find(&goals, "LAN ×1, 10 KB, from storage");
+            assert_eq!(served.is_reached, Some(true));
+        }
+    }
+
+    #[test]
+    fn what_asks_no_storage_is_held_against_the_empty_component_of_the_same_host() {
+        let setup = |records| Setup::with(Kind::Spin, records).to_string();
+        let row = |work, subject: &str, rate| row(LOOPBACK, work, 16, subject, rate, 1.0);
+        let goals = judged(vec![
+            row(Work::UnknownPath, &empty::name(Kind::Spin), 100.0),
+            row(Work::UnknownPath, &setup(MetadataStore::KeyValue), 79.0),
+            row(Work::NotModified, &empty::name(Kind::Spin), 100.0),
+            row(Work::NotModified, &setup(MetadataStore::KeyValue), 61.0),
+            row(Work::NotModified, &setup(MetadataStore::Sqlite), 34.0),
+        ]);
+
+        for (words, is_reached) in [
+            ("unknown path", false),
+            ("304 from key-value", true),
+            ("304 from SQLite", false),
+        ] {
+            assert_eq!(find(&goals, words).is_reached, Some(is_reached), "{words}");
+        }
+    }
+
+    #[test]
+    fn the_slowest_of_a_hundred_may_take_three_times_the_median() {
+        let served = Setup::with(Kind::Spin, MetadataStore::KeyValue).to_string();
+
+        // Its slowest of a hundred takes 3.0 times the median.
+        let goals = judged(vec![row(
+            LOOPBACK,
+            Work::Whole(10_000),
+            1,
+            &served,
+            1.0,
+            1.0,
+        )]);
+
+        assert_eq!(find(&goals, "×1, 10 KB: slowest").is_reached, Some(true));
     }
 
     #[test]
     fn what_was_not_measured_is_neither_reached_nor_missed() {
-        let goals = goals(vec![]);
+        let goals = judged(vec![]);
 
         let memory = find(&goals, "memory");
         assert_eq!((memory.measured, memory.is_reached), (None, None));
     }
 
     #[test]
-    fn a_304_has_to_be_three_times_as_fast_as_an_image_of_10_kb() {
-        let subject = component::name(Kind::Embedded);
-        let rows = |rate| {
-            vec![
-                row(LOOPBACK, Work::NotModified, 16, subject, rate, 1.0),
-                row(LOOPBACK, Work::Whole(10_000), 16, subject, 100.0, 1.0),
-            ]
-        };
+    fn the_component_may_have_580_kilobytes() {
+        for (component_bytes, is_reached) in [(580_000, true), (580_001, false)] {
+            let report = Report {
+                component_bytes,
+                ..Report::default()
+            };
 
-        assert_eq!(find(&goals(rows(301.0)), "304").is_reached, Some(true));
-        assert_eq!(find(&goals(rows(299.0)), "304").is_reached, Some(false));
+            let goals = judge(&aims(Kind::Spin), &report);
+
+            assert_eq!(find(&goals, "size").is_reached, Some(is_reached));
+        }
     }
 }

@@ -11,7 +11,7 @@ use xtask::cargo::cargo;
 use xtask::{installed, process, project};
 
 /// Its version, from crates.io.
-const VERSION: &str = "1.16.0";
+pub const VERSION: &str = "1.16.0";
 
 /// The load generator.
 pub struct Oha(PathBuf);

@@ -1,15 +1,23 @@
 //! `cargo xtask bench`: how fast images come, beside everything else that could serve them.
 
+mod args;
 mod chart;
+mod client;
 mod component;
 mod direct;
+mod empty;
 mod files;
 mod goals;
+mod host;
+mod images;
 mod load;
+mod markdown;
 mod measure;
 mod network;
 mod peers;
+mod plan;
 mod program;
+mod records;
 mod report;
 mod signed;
 mod subject;
@@ -28,106 +36,18 @@ use std::sync::atomic::AtomicBool;
 use anyhow::Context as _;
 use clap::Parser as _;
 
-use goals::MEMORY;
+use args::Args;
+use goals::{Aim, MEMORY};
 use load::Oha;
-use measure::{Client, Question, Turns};
+use measure::{Client, Turns};
 use network::{LAN, LOOPBACK, Lan};
 use report::{Absent, Network, Report};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 use subject::{Site, Subject};
-use work::{SIZES, Work};
-use xtask::host::Kind;
+use work::Work;
 use xtask::storage_server::{Folder, Server, Storage};
-use xtask::{build, installed, project};
-
-/// Measure the component beside direct storage and beside other servers
-#[derive(Debug, clap::Parser)]
-#[command(
-    name = "cargo xtask bench",
-    after_help = "\
-Builds the component and its host, starts MinIO (else SeaweedFS), the component and its peers (nginx as
-a plain proxy, a FastAPI service with aiobotocore in two forms, s3-proxy), and asks all of them in
-turns, so that each meets the same machine; ratios within one run mean something, figures alone do not.
-Figures are medians of the turns. Every answer is checked: its status, and how many bytes came.
-
-The LAN (1 Gbit/s, a round trip of 0.4 ms) is made of two network namespaces, which needs root. What
-is not available here is named as absent. oha, the load generator, is built by cargo once.
-
-Everything is also in target/bench: report.json, and a chart of each size as SVG. It all takes about
-twenty minutes; less of everything takes less:
-  cargo xtask bench --size 10KB --connections 1 --network loopback
-  cargo xtask bench --subject nginx --turns 5      direct storage and the component are always there
-  cargo xtask bench --host spin                    with the Spin on PATH, or the one that SPIN_BIN names"
-)]
-struct Args {
-    /// What runs the component; may be repeated [default: the embedded host, and Spin where it is installed]
-    #[arg(long, value_enum)]
-    host: Vec<Kind>,
-
-    /// loopback or lan; may be repeated [default: both]
-    #[arg(long, value_parser = network_name)]
-    network: Vec<&'static str>,
-
-    /// Sizes of the images, for example 10KB,1MB [default: 10KB,100KB,1MB,10MB,50MB]
-    #[arg(long, value_delimiter = ',', value_parser = bytes)]
-    size: Vec<u64>,
-
-    /// How many connections at once
-    #[arg(long, value_delimiter = ',', default_values_t = [1, 16, 64])]
-    connections: Vec<u32>,
-
-    /// Only peers whose name contains this; may be repeated [default: all]
-    #[arg(long)]
-    subject: Vec<String>,
-
-    /// How many turns each subject has
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..))]
-    turns: u8,
-
-    /// How long a turn lasts
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
-    seconds: u32,
-}
-
-fn network_name(argument: &str) -> Result<&'static str, &'static str> {
-    [LOOPBACK, LAN]
-        .into_iter()
-        .find(|name| name.eq_ignore_ascii_case(argument))
-        .ok_or("must be loopback or lan")
-}
-
-fn bytes(argument: &str) -> Result<u64, &'static str> {
-    let chosen = |bytes: &u64| {
-        work::size(*bytes)
-            .replace(' ', "")
-            .eq_ignore_ascii_case(argument)
-    };
-    let known = SIZES.into_iter().find(chosen);
-    known.ok_or("must be 10KB, 100KB, 1MB, 10MB or 50MB")
-}
-
-impl Args {
-    /// The hosts that were asked for, or those that are here.
-    fn hosts(&self) -> anyhow::Result<Vec<Kind>> {
-        if !self.host.is_empty() {
-            return Ok(self.host.clone());
-        }
-        let spin = installed::find("spin", "SPIN_BIN")?.map(|_| Kind::Spin);
-        Ok([Kind::Embedded].into_iter().chain(spin).collect())
-    }
-
-    fn sizes(&self) -> Vec<u64> {
-        match &self.size[..] {
-            [] => SIZES.to_vec(),
-            chosen => chosen.to_vec(),
-        }
-    }
-
-    fn is_over(&self, network: &str) -> bool {
-        self.network.is_empty() || self.network.contains(&network)
-    }
-}
+use xtask::{build, project};
 
 /// What a shell reports of a command that Ctrl-C ended.
 const INTERRUPTED: i32 = 130;
@@ -143,39 +63,30 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let stop = at_a_signal().context("cannot watch for Ctrl-C")?;
 
-    let hosts = args.hosts()?;
+    let host = args.host()?;
+    let aims = goals::aims(host);
     let oha = Oha::ensure()?;
     build::component()?;
-    build::tools()?;
+    let available = subjects::ensure(host, &|name| plan::is_chosen(name, args, &aims))?;
     let mut report = Report {
+        hosts: available.hosts,
+        absent: available.absent,
         component_bytes: fs::metadata(project::component())?.len(),
         ..Report::default()
     };
-    let (subjects, absent) = subjects::ensure(&hosts, &args.subject)?;
-    report.absent = absent;
-    let server = storage_server(&mut report)?;
-    let lan = if args.is_over(LAN) {
-        lan(&mut report)
-    } else {
-        None
+    let bench = Bench {
+        args,
+        aims: &aims,
+        oha: &oha,
+        stop: &stop,
+        server: storage_server(&mut report)?,
+        lan: lan(args, &mut report),
     };
 
-    measure(
-        args,
-        &oha,
-        &stop,
-        &server,
-        lan.as_ref(),
-        &subjects,
-        &mut report,
-    )?;
-    for host in hosts {
-        report
-            .goals
-            .extend(goals::judge(&report, host, &args.sizes()));
-    }
+    bench.measure(&available.subjects, &mut report)?;
+    report.goals = goals::judge(&aims, &report);
     println!("{}", table::goals(&report.goals));
-    files::write(&report, &args.sizes())?;
+    files::write(&report, args.sizes())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -202,116 +113,101 @@ fn storage_server(report: &mut Report) -> anyhow::Result<Server> {
     server.context("there is no storage")
 }
 
-fn lan(report: &mut Report) -> Option<Lan> {
+/// A LAN, where it was asked for and can be made.
+fn lan(args: &Args, report: &mut Report) -> Option<Lan> {
+    if !args.is_over(LAN) {
+        return None;
+    }
     Lan::set_up()
         .inspect_err(|error| report.absent.push(Absent::new(LAN, error)))
         .ok()
 }
 
-/// Starts storage and the subjects, and goes through networks, works and numbers of connections.
-fn measure(
-    args: &Args,
-    oha: &Oha,
-    stop: &AtomicBool,
-    server: &Server,
-    lan: Option<&Lan>,
-    subjects: &[Box<dyn Subject>],
-    report: &mut Report,
-) -> anyhow::Result<()> {
-    // The servers listen at one address, which is reached within this machine and over the LAN alike.
-    let address = lan.map_or(Ipv4Addr::LOCALHOST.into(), Lan::server_address);
-    let storage = server.start(address)?;
-    let settings = storage.endpoint.bucket("benchmark");
-    let folder = Folder::create("bench")?;
-    let site = Site {
-        address,
-        folder: folder.path(),
-        storage: &settings,
-        objects: &work::store(&settings, &args.sizes())?,
-    };
-    let works = Work::all(&args.sizes());
-    let running = measure::start_all(subjects, &site, &works, report)?;
-    let networks = networks(args, lan);
-    report.networks = networks
-        .iter()
-        .map(|(network, _)| network.clone())
-        .collect();
-    println!("{}", table::subjects(report));
+/// What a run measures with.
+struct Bench<'a> {
+    args: &'a Args,
+    aims: &'a [Aim],
+    oha: &'a Oha,
+    stop: &'a AtomicBool,
+    server: Server,
+    lan: Option<Lan>,
+}
 
-    let turns = Turns {
-        oha,
-        count: args.turns.into(),
-        seconds: args.seconds,
-        storage: storage.id(),
-        stop,
-    };
-    if works.contains(&MEMORY.work) {
-        let requests = measure::requests(&running, MEMORY.work, &site)?;
-        let once = Turns { count: 1, ..turns };
-        report.memory = once.run(&running, &requests, MEMORY, &here)?;
-        println!("{}", table::rows(report, &report.memory));
-    }
-    for (network, client) in &networks {
-        for work in &works {
-            let requests = measure::requests(&running, *work, &site)?;
-            for connections in &args.connections {
-                let question = Question {
-                    network: network.name,
-                    work: *work,
-                    connections: *connections,
-                };
-                let first = report.rows.len();
-                let rows = turns.run(&running, &requests, question, client)?;
-                report.rows.extend(rows);
-                println!("{}", table::rows(report, &report.rows[first..]));
-            }
+impl Bench<'_> {
+    /// Starts storage and the subjects, and asks them all questions.
+    fn measure(&self, subjects: &[Box<dyn Subject>], report: &mut Report) -> anyhow::Result<()> {
+        // The servers listen at one address, which is reached within this machine and over the LAN alike.
+        let address = self
+            .lan
+            .as_ref()
+            .map_or(Ipv4Addr::LOCALHOST.into(), Lan::server_address);
+        let storage = self.server.start(address)?;
+        let settings = storage.endpoint.bucket("benchmark");
+        let folder = Folder::create("bench")?;
+        let sizes = work::sizes_of_all(self.args.sizes());
+        let site = Site {
+            address,
+            folder: folder.path(),
+            storage: &settings,
+            objects: &images::store(&settings, &sizes)?,
+        };
+        let works = Work::all(self.args.sizes());
+        let running = measure::start_all(subjects, &site, &works, report)?;
+        report.networks = self.networks();
+        println!("{}", table::subjects(report));
+
+        let turns = Turns {
+            oha: self.oha,
+            count: self.args.turns.into(),
+            seconds: self.args.seconds,
+            storage: storage.id(),
+            stop: self.stop,
+        };
+        if works.contains(&MEMORY.work) {
+            let once = Turns { count: 1, ..turns };
+            report.memory = once.run(&running, &site, MEMORY, &here)?;
+            println!("{}", table::rows(report, &report.memory));
         }
+        for question in plan::questions(self.args, self.aims) {
+            let Some(client) = self.client(question.network) else {
+                continue;
+            };
+            let first = report.rows.len();
+            let rows = turns.run(&running, &site, question, &*client)?;
+            report.rows.extend(rows);
+            println!("{}", table::rows(report, &report.rows[first..]));
+        }
+        Ok(())
     }
-    Ok(())
-}
 
-/// A client within this machine.
-fn here(program: &Path) -> Command {
-    Command::new(program)
-}
+    /// What runs a program at the client's end of a network; `None` where there is no such network.
+    fn client(&self, network: &str) -> Option<Box<Client<'_>>> {
+        if network == LOOPBACK {
+            return Some(Box::new(here));
+        }
+        let lan = self.lan.as_ref()?;
+        Some(Box::new(|program| lan.command(program)))
+    }
 
-/// The networks that were asked for and are available, and what runs a program at the client's end.
-fn networks<'a>(args: &Args, lan: Option<&'a Lan>) -> Vec<(Network, Box<Client<'a>>)> {
-    let mut networks: Vec<(Network, Box<Client>)> = Vec::new();
-    if args.is_over(LOOPBACK) {
-        let network = Network {
+    /// The networks that were asked for and are available.
+    fn networks(&self) -> Vec<Network> {
+        let lan = self.lan.as_ref();
+        let loopback = self.args.is_over(LOOPBACK).then(|| Network {
             name: LOOPBACK,
             description: format!(
                 "within this machine; TCP congestion control {}",
                 network::loopback_congestion_control(lan)
             ),
-        };
-        networks.push((network, Box::new(here)));
-    }
-    if let Some(lan) = lan {
-        let network = Network {
+        });
+        let lan = lan.map(|lan| Network {
             name: LAN,
             description: lan.description(),
-        };
-        networks.push((network, Box::new(|program| lan.command(program))));
+        });
+        loopback.into_iter().chain(lan).collect()
     }
-    networks
 }
 
-#[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_are_chosen_by_the_names_that_tables_give_them() {
-        for (argument, size) in [
-            ("10KB", Ok(10_000)),
-            ("50mb", Ok(50_000_000)),
-            ("20KB", Err(())),
-            ("10000", Err(())),
-        ] {
-            assert_eq!(bytes(argument).map_err(|_| ()), size, "{argument}");
-        }
-    }
+/// A client within this machine.
+fn here(program: &Path) -> Command {
+    Command::new(program)
 }

@@ -8,13 +8,14 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 use crate::load::{Oha, Request};
+use crate::plan::Question;
 use crate::report::{Absent, Report, Row, Started, Turn, median};
 use crate::subject::{Served, Site, Subject};
 use crate::usage::{Usage, forget_peak};
 use crate::work::Work;
 
 /// How often a subject is started to see how long that takes.
-const STARTS: usize = 5;
+const STARTS: usize = 3;
 
 /// A turn that lasts so many times as long as it was to is not repeated: it has waited for answers
 /// that take seconds each, and has seen enough of them.
@@ -22,7 +23,9 @@ const LONG: f64 = 5.0;
 
 /// A subject that runs.
 pub struct Running {
-    name: &'static str,
+    name: String,
+    /// What of the works it takes.
+    works: Vec<Work>,
     served: Served,
 }
 
@@ -38,15 +41,16 @@ pub fn start_all(
 ) -> anyhow::Result<Vec<Running>> {
     let mut all = Vec::new();
     for subject in subjects {
-        let name = subject.name();
-        eprintln!("{name}: started and checked");
+        eprintln!("{}: started and checked", subject.name());
         match start(subject.as_ref(), site, works) {
             Ok((running, started)) => {
                 all.push(running);
                 report.subjects.push(started);
             }
-            Err(error) if subject.is_peer() => report.absent.push(Absent::new(name, &error)),
-            Err(error) => return Err(error.context(name)),
+            Err(error) if subject.is_peer() => {
+                report.absent.push(Absent::new(&subject.name(), &error));
+            }
+            Err(error) => return Err(error.context(subject.name())),
         }
     }
     Ok(all)
@@ -54,28 +58,31 @@ pub fn start_all(
 
 fn start(subject: &dyn Subject, site: &Site, works: &[Work]) -> anyhow::Result<(Running, Started)> {
     let name = subject.name();
-    let mut starts = Vec::new();
-    // Each ends before the next is started; the last one stays.
-    let running = loop {
-        let folder = format!("{name}-{}", starts.len()).replace([' ', ','], "-");
-        let folder = site.folder.join(folder);
-        let (served, took) = start_once(
-            subject,
-            &Site {
-                folder: &folder,
-                ..*site
-            },
-        )?;
-        starts.extend(took.map(|took| took.as_secs_f64() * 1000.0));
-        if took.is_none() || starts.len() == STARTS {
-            break Running { name, served };
-        }
+    let folder = site.folder.join(name.replace([' ', ','], "-"));
+    let site = Site {
+        folder: &folder,
+        ..*site
     };
-    for work in works {
-        work.request(&running.served.urls, site.objects)?;
+    // The first start is not counted: it fills what the subject keeps.
+    let (mut served, took) = start_once(subject, &site)?;
+    let mut starts = Vec::new();
+    while took.is_some() && starts.len() < STARTS {
+        drop(served);
+        let took;
+        (served, took) = start_once(subject, &site)?;
+        starts.extend(took.map(|took| took.as_secs_f64() * 1000.0));
+    }
+    let works = works.iter().copied().filter(|work| subject.takes(*work));
+    let running = Running {
+        works: works.collect(),
+        name,
+        served,
+    };
+    for work in &running.works {
+        work.request(&running.served, site.objects)?;
     }
     let started = Started {
-        name,
+        name: running.name.clone(),
         cold_start_ms: (!starts.is_empty()).then(|| median(starts)),
         idle_bytes: running.usage()?.resident,
     };
@@ -106,17 +113,6 @@ impl Running {
 /// A command that runs a program where the client is.
 pub type Client<'a> = dyn Fn(&Path) -> Command + 'a;
 
-/// What is asked of all subjects.
-#[derive(Debug, Clone, Copy)]
-pub struct Question {
-    /// Over which network.
-    pub network: &'static str,
-    /// What for.
-    pub work: Work,
-    /// On how many connections at once.
-    pub connections: u32,
-}
-
 /// How to measure.
 #[derive(Clone, Copy)]
 pub struct Turns<'a> {
@@ -133,39 +129,36 @@ pub struct Turns<'a> {
 }
 
 impl Turns<'_> {
-    /// Asks all subjects one question, one after the other in each turn: whatever else this machine
-    /// does then meets all of them.
+    /// Asks all subjects one question that can be asked it, one after the other in each turn: whatever
+    /// else this machine does then meets all of them.
     ///
     /// # Errors
     /// When an answer is not what it has to be, or the end is asked for.
     pub fn run(
         &self,
         subjects: &[Running],
-        requests: &[Request],
+        site: &Site,
         question: Question,
         client: &Client,
     ) -> anyhow::Result<Vec<Row>> {
-        let Question {
-            network,
-            work,
-            connections,
-        } = question;
-        let mut rows: Vec<_> = subjects
-            .iter()
-            .map(|subject| Row {
-                network,
-                work,
-                connections,
-                subject: subject.name,
-                turns: Vec::new(),
-            })
-            .collect();
+        let asked = asked(subjects, question.work, site)?;
+        let rows = asked.iter().map(|(subject, _)| Row {
+            network: question.network,
+            work: question.work,
+            connections: question.connections,
+            subject: subject.name.clone(),
+            turns: Vec::new(),
+        });
+        let mut rows: Vec<_> = rows.collect();
         for _ in 0..self.count {
             let mut longest: f64 = 0.0;
-            for ((subject, request), row) in subjects.iter().zip(requests).zip(&mut rows) {
-                let turn = self.turn(subject, request, connections, client);
+            for ((subject, request), row) in asked.iter().zip(&mut rows) {
+                let turn = self.turn(subject, request, question.connections, client);
                 anyhow::ensure!(!self.stop.load(Ordering::Relaxed), "stopped");
                 let turn = turn.with_context(|| {
+                    let Question {
+                        work, connections, ..
+                    } = question;
                     format!("{}, {work}, {connections} connections", subject.name)
                 })?;
                 longest = longest.max(turn.figures.seconds);
@@ -204,14 +197,18 @@ impl Turns<'_> {
     }
 }
 
-/// The requests of a work, one for each subject.
-///
-/// # Errors
-/// When an answer is not what it has to be.
-pub fn requests(subjects: &[Running], work: Work, site: &Site) -> anyhow::Result<Vec<Request>> {
-    let request = |subject: &Running| {
-        work.request(&subject.served.urls, site.objects)
-            .with_context(|| subject.name)
+/// The subjects that take a work, each with its request.
+fn asked<'a>(
+    subjects: &'a [Running],
+    work: Work,
+    site: &Site,
+) -> anyhow::Result<Vec<(&'a Running, Request)>> {
+    let takers = subjects
+        .iter()
+        .filter(|subject| subject.works.contains(&work));
+    let request = |subject: &'a Running| {
+        let request = work.request(&subject.served, site.objects);
+        Ok((subject, request.with_context(|| subject.name.clone())?))
     };
-    subjects.iter().map(request).collect()
+    takers.map(request).collect()
 }

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use reqwest::blocking::Response;
 use rustix::process::{Signal, kill_process_group};
 
 use xtask::{process, project};
@@ -57,7 +58,7 @@ impl Program {
         self.child.id()
     }
 
-    /// Waits until a GET of `url` is answered by 200, and tells the time since the start of the process.
+    /// Waits until a GET of `url` is answered without an error, and tells the time since the start of the process.
     ///
     /// # Errors
     /// When it ends instead, or takes too long; the text says where its own words are.
@@ -66,9 +67,7 @@ impl Program {
         loop {
             // A client takes longer to be refused than a socket does.
             let listens = TcpStream::connect_timeout(&address, PATIENCE).is_ok();
-            if listens
-                && reqwest::blocking::get(url).is_ok_and(|answer| answer.status().is_success())
-            {
+            if listens && is_answered(url) {
                 return Ok(self.started.elapsed());
             }
             if let Some(status) = self.child.try_wait()? {
@@ -84,6 +83,11 @@ impl Program {
     fn words(&self) -> String {
         format!("its words are in {}", project::shown(&self.log))
     }
+}
+
+fn is_answered(url: &str) -> bool {
+    let answer = reqwest::blocking::get(url).and_then(Response::error_for_status);
+    answer.is_ok()
 }
 
 fn address_of(url: &str) -> anyhow::Result<SocketAddr> {

@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
+use crate::goals::Goal;
 use crate::load::Figures;
+use crate::plan::Question;
 use crate::work::Work;
 
 /// Everything that one run has measured.
@@ -10,6 +12,8 @@ use crate::work::Work;
 pub struct Report {
     /// What it ran on.
     pub storage: String,
+    /// What ran the component: names and versions.
+    pub hosts: Vec<String>,
     /// The networks that it ran over.
     pub networks: Vec<Network>,
     /// The subjects that took part.
@@ -40,9 +44,9 @@ pub struct Network {
 #[derive(Debug, Clone, Serialize)]
 pub struct Started {
     /// Its name.
-    pub name: &'static str,
+    pub name: String,
     /// From its start to the first byte of an image of 10 KB, in milliseconds, median; none for
-    /// storage.
+    /// storage. What it keeps of earlier starts it has.
     pub cold_start_ms: Option<f64>,
     /// Memory that was resident before any load, in bytes.
     pub idle_bytes: u64,
@@ -68,7 +72,7 @@ pub struct Row {
     /// On how many connections at once.
     pub connections: u32,
     /// Who was asked.
-    pub subject: &'static str,
+    pub subject: String,
     /// Each turn.
     pub turns: Vec<Turn>,
 }
@@ -97,65 +101,38 @@ impl Absent {
     }
 }
 
-/// A goal, and what was measured.
-#[derive(Debug, Serialize)]
-pub struct Goal {
-    /// What was to be reached.
-    pub aim: String,
-    /// What was measured; none where it could not be.
-    pub measured: Option<f64>,
-    /// How the figure has to compare with the limit.
-    pub bound: &'static str,
-    /// The limit.
-    pub limit: f64,
-    /// Whether it was reached; none where it could not be judged.
-    pub is_reached: Option<bool>,
-}
-
-impl Goal {
-    /// A figure that has to be `limit` or less.
-    pub fn at_most(aim: String, measured: Option<f64>, limit: f64) -> Self {
-        Self::new(aim, measured, ("≤", f64::le), limit)
-    }
-
-    /// A figure that has to be `limit` or more.
-    pub fn at_least(aim: String, measured: Option<f64>, limit: f64) -> Self {
-        Self::new(aim, measured, ("≥", f64::ge), limit)
-    }
-
-    fn new(
-        aim: String,
-        measured: Option<f64>,
-        (bound, is_within): (&'static str, fn(&f64, &f64) -> bool),
-        limit: f64,
-    ) -> Self {
-        Self {
-            aim,
-            measured,
-            bound,
-            limit,
-            is_reached: measured.map(|measured| is_within(&measured, &limit)),
-        }
-    }
-}
-
 fn shown<S: serde::Serializer>(work: &Work, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(work)
 }
 
 impl Report {
     /// The row of a subject, where it was measured.
-    pub fn row(&self, network: &str, work: Work, connections: u32, subject: &str) -> Option<&Row> {
-        self.rows.iter().find(|row| {
-            row.network == network
-                && row.work == work
-                && row.connections == connections
-                && row.subject == subject
-        })
+    pub fn row(&self, question: Question, subject: &str) -> Option<&Row> {
+        let mut rows = self.rows.iter();
+        rows.find(|row| row.question() == question && row.subject == subject)
+    }
+
+    /// Memory of a subject that had done nothing else, beyond that at rest, in MiB.
+    pub fn added_mebibytes(&self, subject: &str) -> Option<f64> {
+        let started = self.subjects.iter().find(|started| started.name == subject);
+        let row = self.memory.iter().find(|row| row.subject == subject);
+        let added = row?.peak_bytes().saturating_sub(started?.idle_bytes);
+        #[expect(clippy::cast_precision_loss, reason = "megabytes fit")]
+        let mebibytes = added as f64 / f64::from(1 << 20);
+        Some(mebibytes)
     }
 }
 
 impl Row {
+    /// What was asked.
+    pub fn question(&self) -> Question {
+        Question {
+            network: self.network,
+            work: self.work,
+            connections: self.connections,
+        }
+    }
+
     /// Answers in a second.
     pub fn rate(&self) -> f64 {
         self.median(|turn| turn.figures.requests_per_second)
@@ -220,7 +197,7 @@ pub mod examples {
         network: &'static str,
         work: Work,
         connections: u32,
-        subject: &'static str,
+        subject: &str,
         rate: f64,
         total_ms: f64,
     ) -> Row {
@@ -242,7 +219,7 @@ pub mod examples {
             network,
             work,
             connections,
-            subject,
+            subject: subject.into(),
             turns: vec![turn; 3],
         }
     }

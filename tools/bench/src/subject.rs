@@ -3,35 +3,21 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
-use anyhow::Context as _;
-use rusqlite::Connection;
 use rusty_s3::S3Action as _;
-use uuid::Uuid;
 
+use crate::images::Object;
 use crate::program::Program;
 use crate::signed::{SIGNED_FOR, signing};
+use crate::work::Work;
 use xtask::settings::Storage;
-
-/// The table of records.
-const SCHEMA: &str = include_str!("../../../migrations/0001_images.sql");
-
-/// An image in storage.
-#[derive(Debug, Clone)]
-pub struct Object {
-    /// What the application knows it by.
-    pub id: Uuid,
-    /// What storage knows it by.
-    pub key: String,
-    /// Its size.
-    pub bytes: u64,
-}
 
 /// Where a subject is to run, and on what.
 #[derive(Clone, Copy)]
 pub struct Site<'a> {
     /// Where to listen, on a port of the subject's choice.
     pub address: IpAddr,
-    /// An empty folder of its own, for its configuration, its state and its log.
+    /// A folder of its own, for its configuration, its state and its log: empty at its first start, and
+    /// as it left it at those that follow.
     pub folder: &'a Path,
     /// The storage to read from.
     pub storage: &'a Storage,
@@ -67,14 +53,6 @@ impl Site<'_> {
             .collect()
     }
 
-    /// Makes a database of the images' records, in the schema of this project.
-    ///
-    /// # Errors
-    /// When it cannot be written; the text names the file.
-    pub fn record_in(&self, file: &Path) -> anyhow::Result<()> {
-        record(self.objects, file).with_context(|| file.display().to_string())
-    }
-
     /// Host and port of the storage.
     pub fn storage_authority(&self) -> &str {
         let endpoint = self.storage.endpoint.trim_end_matches('/');
@@ -85,11 +63,16 @@ impl Site<'_> {
 /// Something that can be measured.
 pub trait Subject {
     /// Its name in tables and charts.
-    fn name(&self) -> &'static str;
+    fn name(&self) -> String;
 
     /// Whether it is there for comparison alone, so that the rest can do without it.
     fn is_peer(&self) -> bool {
         true
+    }
+
+    /// Whether it can be asked for this, and something is learnt of it.
+    fn takes(&self, work: Work) -> bool {
+        work != Work::UnknownPath
     }
 
     /// Starts it; it need not answer yet.
@@ -105,55 +88,24 @@ pub struct Served {
     pub program: Option<Program>,
     /// One URL for each of [`Site::objects`], in their order.
     pub urls: Vec<String>,
+    /// A URL that is nobody's; `None` where it is not asked for one.
+    pub unknown_path: Option<UnknownPath>,
 }
 
-fn record(objects: &[Object], file: &Path) -> rusqlite::Result<()> {
-    let mut connection = Connection::open(file)?;
-    connection.execute_batch(SCHEMA)?;
-    let transaction = connection.transaction()?;
-    for object in objects {
-        // Any entity-tag will do that is an image's own.
-        transaction.execute(
-            "INSERT INTO images (id, storage_key, mime_type, hash, size_bytes)
-             VALUES (?1, ?2, 'image/png', ?3, ?4)",
-            (
-                object.id.to_string(),
-                &object.key,
-                object.id.simple().to_string(),
-                object.bytes.cast_signed(),
-            ),
-        )?;
-    }
-    transaction.commit()
+/// A path that no route has.
+pub struct UnknownPath {
+    /// Its URL.
+    pub url: String,
+    /// The status of the answer to it.
+    pub status: u16,
 }
 
-#[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_image_has_a_record_under_its_id() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("images.db");
-        let objects = [("a/1.png", 10_000), ("b.png", 1_000_000)].map(|(key, bytes)| Object {
-            id: Uuid::new_v4(),
-            key: key.into(),
-            bytes,
-        });
-
-        record(&objects, &file).unwrap();
-
-        let connection = Connection::open(&file).unwrap();
-        for object in objects {
-            let found: (String, u64) = connection
-                .query_row(
-                    "SELECT storage_key, size_bytes FROM images WHERE id = ?1",
-                    [object.id.to_string()],
-                    |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned())),
-                )
-                .unwrap();
-            assert_eq!(found, (object.key, object.bytes));
+impl UnknownPath {
+    /// One of a server that answers with this status.
+    pub fn at(server: SocketAddr, status: u16) -> Self {
+        Self {
+            url: format!("http://{server}/unknown"),
+            status,
         }
     }
 }

@@ -1,45 +1,108 @@
 //! Everything that is measured, and what of it is not available here.
 
-use crate::component::Component;
+use crate::component::{Component, Setup};
 use crate::direct::Direct;
+use crate::empty::{self, Empty};
+use crate::host::Host;
 use crate::peers::{FastApi, Nginx, S3Proxy};
 use crate::report::Absent;
 use crate::subject::Subject;
 use xtask::host::Kind;
+use xtask::metadata_store::MetadataStore::{KeyValue, Sqlite};
 
-type Subjects = Vec<Box<dyn Subject>>;
+/// What can be measured here.
+pub struct Available {
+    /// In the order of tables.
+    pub subjects: Vec<Box<dyn Subject>>,
+    /// Names and versions of the hosts among them.
+    pub hosts: Vec<String>,
+    /// What cannot be, and why.
+    pub absent: Vec<Absent>,
+}
 
-/// All that are available, in the order of tables, and why the others are not. Of peers, only those whose
-/// name contains one of `chosen`, where there are any.
+/// Direct storage, and of everything else what `is_chosen` takes by its name: the component on `host`,
+/// the empty one there, the component on this project's own host beside it, and peers.
 ///
 /// # Errors
-/// When one of `hosts` is not installed.
-pub fn ensure(hosts: &[Kind], chosen: &[String]) -> anyhow::Result<(Subjects, Vec<Absent>)> {
-    let mut subjects: Subjects = vec![Box::new(Direct)];
-    for host in hosts {
-        subjects.push(Box::new(Component::on(*host)?));
+/// When a host that is needed is not installed.
+pub fn ensure(host: Kind, is_chosen: &dyn Fn(&str) -> bool) -> anyhow::Result<Available> {
+    let mut available = Available {
+        subjects: vec![Box::new(Direct)],
+        hosts: Vec::new(),
+        absent: Vec::new(),
+    };
+    available.add_components(host, &setups_on(host), is_chosen)?;
+    if is_chosen(&empty::name(host)) {
+        let empty = || Ok(vec![Empty::ensure(Host::ensure(host)?)?]);
+        available.add_peers(&empty::name(host), empty, is_chosen);
     }
-    let mut absent = Vec::new();
-    let is_chosen = |name: &str| {
-        chosen.is_empty()
-            || chosen
-                .iter()
-                .any(|part| name.to_lowercase().contains(&part.to_lowercase()))
-    };
-    let mut add = |name: &str, ensure: fn() -> anyhow::Result<Subjects>| {
-        if is_chosen(name) {
-            match ensure() {
-                Ok(peers) => subjects.extend(peers),
-                Err(error) => absent.push(Absent::new(name, &error)),
-            }
+    if host != Kind::Embedded {
+        available.add_components(Kind::Embedded, &setups_beside(), is_chosen)?;
+    }
+    if Nginx::NAMES.into_iter().any(is_chosen) {
+        available.add_peers("nginx", || Ok(Nginx::ensure()?.into()), is_chosen);
+    }
+    if is_chosen(S3Proxy::NAME) {
+        available.add_peers(S3Proxy::NAME, || Ok(vec![S3Proxy::ensure()?]), is_chosen);
+    }
+    if FastApi::NAMES.into_iter().any(is_chosen) {
+        available.add_peers("FastAPI", || Ok(FastApi::ensure()?.into()), is_chosen);
+    }
+    Ok(available)
+}
+
+/// Both stores, with and without kept images.
+fn setups_on(host: Kind) -> [Setup; 4] {
+    let [key_value, sqlite] = [KeyValue, Sqlite].map(|records| Setup::with(host, records));
+    [
+        key_value,
+        sqlite,
+        key_value.keeping_images(),
+        sqlite.keeping_images(),
+    ]
+}
+
+/// What the host in `tools/host/` is measured by where it is not the one that counts.
+fn setups_beside() -> [Setup; 3] {
+    let [key_value, sqlite, kept, _] = setups_on(Kind::Embedded);
+    [key_value, sqlite, kept]
+}
+
+impl Available {
+    fn add_components(
+        &mut self,
+        kind: Kind,
+        setups: &[Setup],
+        is_chosen: &dyn Fn(&str) -> bool,
+    ) -> anyhow::Result<()> {
+        let setups = setups.iter().copied();
+        let setups: Vec<_> = setups
+            .filter(|setup| is_chosen(&setup.to_string()))
+            .collect();
+        if setups.is_empty() {
+            return Ok(());
         }
-    };
-    add(Nginx::NAME, || Ok(vec![Box::new(Nginx::ensure()?)]));
-    add(S3Proxy::NAME, || Ok(vec![Box::new(S3Proxy::ensure()?)]));
-    add("FastAPI", || {
-        Ok(FastApi::ensure()?
-            .map(|service| Box::new(service) as _)
-            .into())
-    });
-    Ok((subjects, absent))
+        let host = Host::ensure(kind)?;
+        self.hosts.push(host.version()?);
+        for setup in setups {
+            let component = Component::on(host.clone(), setup);
+            self.subjects.push(Box::new(component));
+        }
+        Ok(())
+    }
+
+    fn add_peers<S: Subject + 'static>(
+        &mut self,
+        what: &str,
+        ensure: impl FnOnce() -> anyhow::Result<Vec<S>>,
+        is_chosen: &dyn Fn(&str) -> bool,
+    ) {
+        match ensure() {
+            Ok(peers) => {
+                let chosen = peers.into_iter().filter(|peer| is_chosen(&peer.name()));
+                self.subjects.extend(chosen.map(|peer| Box::new(peer) as _));
+            }
+            Err(error) => self.absent.push(Absent::new(what, &error)),
+        }
+    }
 }

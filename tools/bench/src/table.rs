@@ -3,7 +3,11 @@
 use std::fmt::Write as _;
 
 use crate::direct::Direct;
-use crate::report::{Goal, Report, Row};
+use crate::goals::Goal;
+use crate::report::{Report, Row};
+
+/// Room for the longest name of a subject.
+const NAMES: usize = 43;
 
 /// The rows of one network, work and number of connections.
 pub fn rows(report: &Report, rows: &[Row]) -> String {
@@ -22,7 +26,7 @@ pub fn rows(report: &Report, rows: &[Row]) -> String {
     line(
         &mut text,
         format_args!(
-            "  {:<31}{:>11}{:>7}{:>12}{:>10}{:>7}{:>10}{:>10}{:>9}",
+            "  {:<NAMES$}{:>11}{:>7}{:>12}{:>10}{:>7}{:>10}{:>10}{:>9}",
             "",
             "requests/s",
             "ratio",
@@ -35,12 +39,12 @@ pub fn rows(report: &Report, rows: &[Row]) -> String {
         ),
     );
     for row in rows {
-        let direct = report.row(row.network, row.work, row.connections, Direct::NAME);
+        let direct = report.row(row.question(), Direct::NAME);
         let ratio = |figure: fn(&Row) -> f64| direct.map(|direct| figure(row) / figure(direct));
         line(
             &mut text,
             format_args!(
-                "  {:<31}{:>11.1}{:>7}{:>12}{:>10.2}{:>7}{:>10.2}{:>10}{:>9}",
+                "  {:<NAMES$}{:>11.1}{:>7}{:>12}{:>10.2}{:>7}{:>10.2}{:>10}{:>9}",
                 row.subject,
                 row.rate(),
                 optional(ratio(Row::rate), 2),
@@ -69,6 +73,10 @@ pub fn rows(report: &Report, rows: &[Row]) -> String {
 pub fn subjects(report: &Report) -> String {
     let mut text = String::new();
     line(&mut text, format_args!("\nstorage: {}", report.storage));
+    line(
+        &mut text,
+        format_args!("hosts: {}", report.hosts.join(", ")),
+    );
     for network in &report.networks {
         line(
             &mut text,
@@ -77,14 +85,14 @@ pub fn subjects(report: &Report) -> String {
     }
     line(
         &mut text,
-        format_args!("\n  {:<31}{:>14}{:>10}", "", "cold start ms", "idle MB"),
+        format_args!("\n  {:<NAMES$}{:>14}{:>10}", "", "cold start ms", "idle MB"),
     );
     for started in &report.subjects {
         let idle = Some(started.idle_bytes).filter(|bytes| *bytes > 0);
         line(
             &mut text,
             format_args!(
-                "  {:<31}{:>14}{:>10}",
+                "  {:<NAMES$}{:>14}{:>10}",
                 started.name,
                 optional(started.cold_start_ms, 0),
                 optional(idle.map(megabytes), 0)
@@ -104,19 +112,15 @@ pub fn subjects(report: &Report) -> String {
 pub fn goals(goals: &[Goal]) -> String {
     let mut text = String::from("\ngoals\n");
     for goal in goals {
-        let verdict = match goal.is_reached {
-            Some(true) => "reached",
-            Some(false) => "MISSED",
-            None => "not judged",
-        };
         line(
             &mut text,
             format_args!(
-                "  {:<75}{:>8} {} {:<7} {verdict}",
+                "  {:<75}{:>8} {} {:<7} {}",
                 goal.aim,
                 optional(goal.measured, 2),
                 goal.bound,
-                format!("{:.2}", goal.limit)
+                format!("{:.2}", goal.limit),
+                goal.verdict()
             ),
         );
     }

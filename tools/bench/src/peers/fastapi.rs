@@ -1,6 +1,8 @@
 //! A service on `FastAPI` and aiobotocore, as one would write it: it reads the whole object, then
 //! answers.
 
+mod records;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -30,7 +32,9 @@ impl FastApi {
     /// Name in the report of the form that makes a client of S3 for each request.
     const PER_REQUEST: &str = "FastAPI, a client per request";
     /// Name in the report of the form that shares one.
-    pub const SHARED: &str = "FastAPI, one shared client";
+    const SHARED: &str = "FastAPI, one shared client";
+    /// Both.
+    pub const NAMES: [&str; 2] = [Self::PER_REQUEST, Self::SHARED];
 
     /// Makes sure of what both forms run on.
     ///
@@ -47,18 +51,19 @@ impl FastApi {
 }
 
 impl Subject for FastApi {
-    fn name(&self) -> &'static str {
-        match self.client {
+    fn name(&self) -> String {
+        let name = match self.client {
             Client::PerRequest => Self::PER_REQUEST,
             Client::Shared => Self::SHARED,
-        }
+        };
+        name.into()
     }
 
     fn start(&self, site: &Site) -> anyhow::Result<Served> {
         let [port] = free_ports(site.address)?;
         let listen = SocketAddr::new(site.address, port);
         let database = site.folder.join("images.db");
-        site.record_in(&database)?;
+        records::write(site.objects, &database)?;
         let (storage, is_shared) = (site.storage, self.client == Client::Shared);
         let mut command = isolated(&self.uvicorn, site.folder);
         command
@@ -78,6 +83,7 @@ impl Subject for FastApi {
         Ok(Served {
             program: Some(Program::start(&mut command, site.folder)?),
             urls: site.image_urls(listen),
+            unknown_path: None,
         })
     }
 }

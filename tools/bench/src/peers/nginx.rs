@@ -1,4 +1,4 @@
-//! nginx as a plain proxy: each image is a location that passes to the presigned URL.
+//! nginx as a plain proxy, and with a cache: each image is a location that passes to the presigned URL.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -18,44 +18,68 @@ const DEBIANS: &str = "/usr/sbin/nginx";
 /// Debian's packages that bring it: the former in newer releases, the latter in older ones.
 const PACKAGES: [&str; 2] = ["nginx", "nginx-light"];
 
-/// Its program.
-pub struct Nginx(PathBuf);
+/// The cache, and what is cached under which key: the path that was asked for, since what is signed
+/// of the presigned URL is new in every run.
+const CACHE: &str = "\
+    proxy_cache_path cache keys_zone=images:1m max_size=1g inactive=1d use_temp_path=off;
+    proxy_cache images;
+    proxy_cache_key $uri;
+    proxy_cache_valid 200 1y;";
+
+/// One of its two forms.
+pub struct Nginx {
+    program: PathBuf,
+    has_cache: bool,
+}
 
 impl Nginx {
-    /// Its name in the report.
-    pub const NAME: &str = "nginx, plain proxy";
+    /// Name in the report of the form that asks storage each time.
+    const PLAIN: &str = "nginx, plain proxy";
+    /// Name in the report of the form that keeps what storage has answered, on its disk.
+    const WITH_CACHE: &str = "nginx, proxy_cache";
+    /// Both.
+    pub const NAMES: [&str; 2] = [Self::PLAIN, Self::WITH_CACHE];
 
-    /// The program on `PATH` (or that `NGINX_BIN` names), else one unpacked from Debian's packages.
+    /// Both forms of the program on `PATH` (or that `NGINX_BIN` names), else of one unpacked from
+    /// Debian's packages.
     ///
     /// # Errors
     /// When there is neither; the text says what to do.
-    pub fn ensure() -> anyhow::Result<Self> {
-        if let Some(program) = installed::find("nginx", "NGINX_BIN")? {
-            return Ok(Self(program));
-        }
-        let folder = project::root().join("target/nginx");
-        let unpacked = folder.join(DEBIANS.trim_start_matches('/'));
-        let is_there = |program: &Path| process::succeeds(Command::new(program).arg("-v"));
-        for program in [Path::new(DEBIANS), &unpacked] {
-            if is_there(program) {
-                return Ok(Self(program.to_owned()));
-            }
-        }
-        if apt::is_possible() {
-            let mut update = Command::new("apt-get");
-            process::run_announced(update.args(["update", "--quiet"]))?;
-        }
-        for package in PACKAGES {
-            let outcome = unpack(package, &folder);
-            if outcome.is_ok() && is_there(&unpacked) {
-                return Ok(Self(unpacked));
-            }
-        }
-        anyhow::bail!(
-            "nginx is missing: install it (on Debian: sudo apt-get install nginx-light), or name \
-             one by NGINX_BIN"
-        )
+    pub fn ensure() -> anyhow::Result<[Self; 2]> {
+        let program = program()?;
+        Ok([false, true].map(|has_cache| Self {
+            program: program.clone(),
+            has_cache,
+        }))
     }
+}
+
+fn program() -> anyhow::Result<PathBuf> {
+    if let Some(program) = installed::find("nginx", "NGINX_BIN")? {
+        return Ok(program);
+    }
+    let folder = project::root().join("target/nginx");
+    let unpacked = folder.join(DEBIANS.trim_start_matches('/'));
+    let is_there = |program: &Path| process::succeeds(Command::new(program).arg("-v"));
+    for program in [Path::new(DEBIANS), &unpacked] {
+        if is_there(program) {
+            return Ok(program.to_owned());
+        }
+    }
+    if apt::is_possible() {
+        let mut update = Command::new("apt-get");
+        process::run_announced(update.args(["update", "--quiet"]))?;
+    }
+    for package in PACKAGES {
+        let outcome = unpack(package, &folder);
+        if outcome.is_ok() && is_there(&unpacked) {
+            return Ok(unpacked);
+        }
+    }
+    anyhow::bail!(
+        "nginx is missing: install it (on Debian: sudo apt-get install nginx-light), or name \
+         one by NGINX_BIN"
+    )
 }
 
 // Not installed: that would also start a web server on port 80, now and at each boot.
@@ -76,17 +100,22 @@ fn unpack(package: &str, folder: &Path) -> anyhow::Result<()> {
 }
 
 impl Subject for Nginx {
-    fn name(&self) -> &'static str {
-        Self::NAME
+    fn name(&self) -> String {
+        let name = if self.has_cache {
+            Self::WITH_CACHE
+        } else {
+            Self::PLAIN
+        };
+        name.into()
     }
 
     fn start(&self, site: &Site) -> anyhow::Result<Served> {
         let [port] = free_ports(site.address)?;
         let listen = SocketAddr::new(site.address, port);
         let configuration = site.folder.join("nginx.conf");
-        std::fs::write(&configuration, rendered(site, listen)?)
+        std::fs::write(&configuration, rendered(site, listen, self.has_cache)?)
             .with_context(|| configuration.display().to_string())?;
-        let mut command = isolated(&self.0, site.folder);
+        let mut command = isolated(&self.program, site.folder);
         command
             .args(["-e", "stderr", "-p"])
             .arg(site.folder)
@@ -98,11 +127,12 @@ impl Subject for Nginx {
             urls: urls
                 .map(|object| format!("http://{listen}/{}", object.id))
                 .collect(),
+            unknown_path: None,
         })
     }
 }
 
-fn rendered(site: &Site, listen: SocketAddr) -> anyhow::Result<String> {
+fn rendered(site: &Site, listen: SocketAddr, has_cache: bool) -> anyhow::Result<String> {
     let mut locations = Vec::new();
     for object in site.objects {
         let signed = site.presigned_path(object)?;
@@ -119,6 +149,7 @@ fn rendered(site: &Site, listen: SocketAddr) -> anyhow::Result<String> {
     Ok(include_str!("nginx.conf")
         .replace("{storage}", site.storage_authority())
         .replace("{listen}", &listen.to_string())
+        .replace("{cache}", if has_cache { CACHE } else { "" })
         .replace("{locations}", &locations.join("\n")))
 }
 
@@ -130,10 +161,10 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::subject::Object;
+    use crate::images::Object;
     use xtask::settings::Storage;
 
-    fn rendered_for(key: &str) -> anyhow::Result<String> {
+    fn rendered_for(key: &str, has_cache: bool) -> anyhow::Result<String> {
         let storage = Storage::read(&project::runtime_config())
             .unwrap()
             .at("http://192.0.2.1:9000/");
@@ -145,14 +176,15 @@ mod tests {
                 id: Uuid::nil(),
                 key: key.into(),
                 bytes: 1,
+                hash: String::new(),
             }],
         };
-        rendered(&site, "127.0.0.1:8000".parse().unwrap())
+        rendered(&site, "127.0.0.1:8000".parse().unwrap(), has_cache)
     }
 
     #[test]
     fn an_image_is_passed_to_its_presigned_url_as_that_was_signed() {
-        let configuration = rendered_for(r#"a $b"; é\/1.png"#).unwrap();
+        let configuration = rendered_for(r#"a $b"; é\/1.png"#, false).unwrap();
 
         let location = configuration
             .lines()
@@ -165,7 +197,7 @@ mod tests {
 
     #[test]
     fn storage_sees_the_host_that_was_signed() {
-        let configuration = rendered_for("1.png").unwrap();
+        let configuration = rendered_for("1.png", false).unwrap();
 
         for line in [
             "server 192.0.2.1:9000;",
@@ -173,6 +205,17 @@ mod tests {
             "listen 127.0.0.1:8000;",
         ] {
             assert!(configuration.contains(line), "{configuration}");
+        }
+    }
+
+    #[test]
+    fn what_is_cached_is_found_by_the_path_that_was_asked_for_whatever_was_signed() {
+        for has_cache in [false, true] {
+            let configuration = rendered_for("1.png", has_cache).unwrap();
+
+            let key = configuration.contains("proxy_cache_key $uri;");
+            assert_eq!(key, has_cache, "{configuration}");
+            assert!(!configuration.contains("{cache}"), "{configuration}");
         }
     }
 }

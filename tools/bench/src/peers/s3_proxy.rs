@@ -7,8 +7,9 @@ use std::process::Command;
 use anyhow::{Context as _, bail};
 
 use super::isolated;
+use crate::images::Object;
 use crate::program::Program;
-use crate::subject::{Object, Served, Site, Subject};
+use crate::subject::{Served, Site, Subject};
 use xtask::settings::Storage;
 use xtask::storage_server::free_ports;
 use xtask::{installed, process, project};
@@ -53,8 +54,8 @@ impl S3Proxy {
 }
 
 impl Subject for S3Proxy {
-    fn name(&self) -> &'static str {
-        Self::NAME
+    fn name(&self) -> String {
+        Self::NAME.into()
     }
 
     fn start(&self, site: &Site) -> anyhow::Result<Served> {
@@ -78,6 +79,7 @@ impl Subject for S3Proxy {
             .collect();
         Ok(Served {
             urls: urls?,
+            unknown_path: None,
             program: Some(Program::start(&mut command, site.folder)?),
         })
     }
@@ -146,6 +148,7 @@ mod tests {
             id: Uuid::nil(),
             key: "a b/é.png".into(),
             bytes: 1,
+            hash: String::new(),
         };
         let listen = "127.0.0.1:8000".parse().unwrap();
         let storage = storage();
