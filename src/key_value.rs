@@ -29,13 +29,11 @@ impl KeyValueStore {
     }
 
     fn open(&self) -> Result<&Store, String> {
-        match self.0.get() {
-            Some(store) => Ok(store),
-            None => {
-                let store = Store::open_default().map_err(cause)?;
-                Ok(self.0.get_or_init(|| store))
-            }
+        if let Some(store) = self.0.get() {
+            return Ok(store);
         }
+        let store = Store::open_default().map_err(cause)?;
+        Ok(self.0.get_or_init(|| store))
     }
 }
 

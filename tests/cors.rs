@@ -175,8 +175,10 @@ fn a_broken_setting_elsewhere_leaves_the_cross_origin_fields_in_place() {
         .variable("cors_allowed_origins", LIST)
         .variable("s3_max_attempts", "many")
         .start();
+    let image = TestImage::of_size(1);
+    app.import(&storage, &image);
 
-    let response = app.request_with("GET", "/", &[("origin", PAGE)]);
+    let response = app.request_with("GET", &image.path(), &[("origin", PAGE)]);
 
     assert_eq!(response.status, 500);
     assert_eq!(response.headers["access-control-allow-origin"], PAGE);
