@@ -4,10 +4,10 @@ use std::fmt;
 
 use http::HeaderValue;
 use serde::Serialize;
-use serde_json::Value;
 use uuid::Uuid;
 
 use crate::error::UnusableRecord;
+use crate::json::Value;
 use crate::sha256::Sha256;
 
 /// Longest object key that S3 accepts, in bytes of UTF-8
@@ -187,11 +187,11 @@ impl Record {
         mut field: impl FnMut(&'static str) -> Option<Value>,
     ) -> Result<Self, UnusableRecord> {
         let mut present = |name| {
-            let value = field(name).filter(|value| !value.is_null());
+            let value = field(name).filter(|value| *value != Value::Null);
             value.ok_or(UnusableRecord::Missing(name))
         };
         let mut text = |field| match present(field)? {
-            Value::String(text) => Ok(text),
+            Value::Text(text) => Ok(text),
             _ => Err(UnusableRecord::FieldType {
                 field,
                 expected: "text",
@@ -199,15 +199,17 @@ impl Record {
         };
         let (storage_key, mime_type, hash) =
             (text("storage_key")?, text("mime_type")?, text("hash")?);
-        let size_bytes = present("size_bytes")?.as_i64();
+        let Value::Integer(size_bytes) = present("size_bytes")? else {
+            return Err(UnusableRecord::FieldType {
+                field: "size_bytes",
+                expected: "an integer",
+            });
+        };
         Ok(Self {
             storage_key,
             mime_type,
             hash,
-            size_bytes: size_bytes.ok_or(UnusableRecord::FieldType {
-                field: "size_bytes",
-                expected: "an integer",
-            })?,
+            size_bytes,
         })
     }
 }

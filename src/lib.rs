@@ -6,7 +6,7 @@
 //! story of its own, which [`records`] tells.
 //!
 //! ```text
-//! component ─▶ serve ──▶ route · preconditions · range · cors · reply · config ─▶ image · sha256 · error
+//! component ─▶ serve ──▶ route · preconditions · range · cors · reply · config ─▶ image · sha256 · json · error
 //!     │ │ │       ├────▶ metadata  (trait ImageRepository) ◀── metadata/{sqlite, key_value}
 //!     │ │ │       ├────▶ cache     (trait ImageCache)      ◀── cache/key_value
 //!     │ │ └▶ pipe └────▶ storage   (trait StorageBackend)  ◀── storage/s3 ─▶ retry · sign · …
@@ -36,6 +36,7 @@ pub mod cors;
 pub mod error;
 pub mod field;
 pub mod image;
+pub mod json;
 pub mod metadata;
 pub mod preconditions;
 pub mod quoted;

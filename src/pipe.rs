@@ -177,7 +177,7 @@ impl End<'_> {
                 }
             }
             Err(Break::ClientTookNothing) => {
-                let limit = (self.client_timeout)().as_secs_f64();
+                let limit = in_seconds((self.client_timeout)());
                 log.client_failed(format!("the client took nothing for {limit} s"));
             }
             // The writer tells whose end of the stream is gone.
@@ -194,6 +194,12 @@ impl End<'_> {
             }
         }
     }
+}
+
+/// To the millisecond, without zeros at the end. Floating point would make the component 15 kB larger.
+fn in_seconds(duration: Duration) -> String {
+    let text = format!("{}.{:03}", duration.as_secs(), duration.subsec_millis());
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// Why a transfer ends before its end.

@@ -1,7 +1,5 @@
 //! Records in Spin's key-value store (key `image:<id>`, value a JSON object).
 
-use serde_json::Value;
-
 use super::Put;
 #[cfg(target_family = "wasm")]
 use super::{Deleted, ImageRepository};
@@ -9,6 +7,7 @@ use super::{Deleted, ImageRepository};
 use crate::error::MetadataError;
 use crate::error::UnusableRecord;
 use crate::image::{Image, ImageId, Record};
+use crate::json::{self, Value};
 #[cfg(target_family = "wasm")]
 use crate::key_value::KeyValueStore;
 #[cfg(target_family = "wasm")]
@@ -81,11 +80,11 @@ pub fn image(value: &[u8]) -> Result<Image, UnusableRecord> {
 
 /// `Err` with the reason in words.
 fn record(value: &[u8]) -> Result<Record, String> {
-    let value: Value = serde_json::from_slice(value).map_err(|error| error.to_string())?;
-    let Value::Object(mut object) = value else {
+    let mut object = json::parse(value).map_err(|error| error.to_string())?;
+    if !matches!(object, Value::Object(_)) {
         return Err("it is not a JSON object".to_owned());
-    };
-    Record::from_fields(|name| object.remove(name)).map_err(|rule| rule.to_string())
+    }
+    Record::from_fields(|name| object.take(name)).map_err(|rule| rule.to_string())
 }
 
 /// What becomes of `record` where its key has this value before.

@@ -4,13 +4,11 @@ use std::io::Read;
 
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
-use serde::Deserialize;
-use serde_json::Value;
-use serde_json::error::Category;
 
 use crate::error::{Error, UnusableRecord};
 use crate::field::only_line;
 use crate::image::Record;
+use crate::json::{self, Value};
 
 /// Most bytes of a record that are read.
 const MAX_RECORD_BYTES: u64 = 16 * 1024;
@@ -61,42 +59,20 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// The fields of a record, and no other.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Fields {
-    storage_key: Option<Value>,
-    mime_type: Option<Value>,
-    hash: Option<Value>,
-    size_bytes: Option<Value>,
-}
+const FIELDS: &[&str] = &["storage_key", "mime_type", "hash", "size_bytes"];
 
 fn parse(content: &[u8]) -> Result<Record, Error> {
+    // Where a member is skipped, nobody else looks.
+    str::from_utf8(content).map_err(|error| Error::InvalidJson(error.to_string()))?;
+    let invalid = |error: serde_json::Error| Error::InvalidJson(error.to_string());
     // What is wrong with it as a record counts only where all of it is JSON.
-    let whole: Value =
-        serde_json::from_slice(content).map_err(|error| Error::InvalidJson(error.to_string()))?;
-    let shape = |error: serde_json::Error| match error.classify() {
-        Category::Data => Error::InvalidRecord(UnusableRecord::Shape(error.to_string())),
-        _ => Error::InvalidJson(error.to_string()),
-    };
-    // Fields would be read from an array, too.
-    if !whole.is_object() {
+    if !matches!(json::parse(content).map_err(invalid)?, Value::Object(_)) {
         let rule = "the record is not a JSON object".to_owned();
         return Err(Error::InvalidRecord(UnusableRecord::Shape(rule)));
     }
-    let fields: Fields = serde_json::from_slice(content).map_err(shape)?;
-    fields.record().map_err(Error::InvalidRecord)
-}
-
-impl Fields {
-    fn record(mut self) -> Result<Record, UnusableRecord> {
-        Record::from_fields(|name| match name {
-            "storage_key" => self.storage_key.take(),
-            "mime_type" => self.mime_type.take(),
-            "hash" => self.hash.take(),
-            "size_bytes" => self.size_bytes.take(),
-            _ => None,
-        })
-    }
+    let mut object = json::parse_strictly(content, FIELDS)
+        .map_err(|error| Error::InvalidRecord(UnusableRecord::Shape(error.to_string())))?;
+    Record::from_fields(|name| object.take(name)).map_err(Error::InvalidRecord)
 }
 
 #[cfg(test)]
@@ -128,6 +104,7 @@ mod tests {
             (format!("{RECORD}x"), 400, "trailing characters"),
             (record(r#""x":1,"hash""#), 400, "expected `:`"),
             (record("\"hash\":\"\u{1}\""), 400, "control character"),
+            (record(r#""hash":[[[[}]]]]"#), 400, "expected value"),
             ("[]".into(), 422, "not a JSON object"),
             ("null".into(), 422, "not a JSON object"),
             (
