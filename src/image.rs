@@ -383,6 +383,8 @@ mod tests {
         assert_eq!((range.first(), range.last(), range.length()), (2, 9, 8));
         assert_eq!(range.to_range(), "bytes=2-9");
         assert_eq!(range.to_content_range(), "bytes 2-9/10");
+        assert_eq!(range.of(b"0123456789"), b"23456789");
+        assert_eq!(range.of(b"012345678"), b"");
         for (first, last, size) in [
             (0, 0, 0),
             (10, 10, 10),

@@ -99,14 +99,19 @@ fn serve_image_file<S: StorageBackend>(
         Verdict::NotModified => return Ok(Reply::not_modified(&image)),
         Verdict::Failed => return Err(Error::PreconditionFailed),
     }
-    let require_checksum = settings.require_checksum()?;
-    let selected = select(request, &image, require_checksum)?;
-    let reply = match cache::find(&image, settings, sources.cache, log) {
+    match cache::find(&image, settings, sources.cache, log) {
         Kept::Here(bytes) => {
+            let reply = from_cache(&image, select(request, &image)?, bytes);
             log.verified = Some(true);
-            from_cache(&image, selected, bytes)
+            Ok(reply)
         }
         Kept::No { keep_as } => {
+            let require_checksum = settings.require_checksum()?;
+            let selected = if require_checksum {
+                Selected::all(request)
+            } else {
+                select(request, &image)?
+            };
             // Found broken while there is an answer that can say so.
             settings.client_timeout()?;
             let storage = (sources.storage)()?;
@@ -114,14 +119,13 @@ fn serve_image_file<S: StorageBackend>(
                 from_storage(&image, selected, keep_as, &storage)
             })?;
             log.verified = Some(is_verified);
-            reply
+            Ok(if require_checksum {
+                reply.without_ranges()
+            } else {
+                reply
+            })
         }
-    };
-    Ok(if require_checksum {
-        reply.without_ranges()
-    } else {
-        reply
-    })
+    }
 }
 
 /// Whether the settings allow to serve the image.
@@ -144,14 +148,22 @@ enum Selected {
     Part(ByteRange),
 }
 
-/// `Range` is defined for `GET` alone, and may be ignored (RFC 9110 section 14.2): storage keeps no
-/// checksum by which a part could be verified.
-fn select(request: &Request, image: &Image, require_checksum: bool) -> Result<Selected, Error> {
+impl Selected {
+    /// Whatever range is asked for. It may be ignored (RFC 9110 section 14.2), and is where a part
+    /// could not be verified: storage keeps checksums of whole objects.
+    fn all(request: &Request) -> Self {
+        if request.method == Method::HEAD {
+            Self::Head
+        } else {
+            Self::Whole
+        }
+    }
+}
+
+/// `Range` is defined for `GET` alone (RFC 9110 section 14.2).
+fn select(request: &Request, image: &Image) -> Result<Selected, Error> {
     if request.method == Method::HEAD {
         return Ok(Selected::Head);
-    }
-    if require_checksum {
-        return Ok(Selected::Whole);
     }
     match range::select(&request.headers, &image.etag, image.size) {
         Selection::Whole => Ok(Selected::Whole),
@@ -633,12 +645,7 @@ mod tests {
             (
                 &whole,
                 &Cache::of(Some(IMAGE)),
-                vec![
-                    "cors_allowed_origins",
-                    "max_image_bytes",
-                    "require_checksum",
-                    "cache_max_bytes",
-                ],
+                vec!["cors_allowed_origins", "max_image_bytes", "cache_max_bytes"],
             ),
         ] {
             let (read, complete) = (RefCell::new(vec![]), example_variable(&KEPT));

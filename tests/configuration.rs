@@ -82,7 +82,6 @@ fn an_answer_that_does_not_depend_on_a_malformed_setting_is_given() {
                 let expected = match name {
                     "cors_allowed_origins" => [500, 500, 500],
                     "metadata_store" | "max_image_bytes" => [404, 500, 500],
-                    "require_checksum" => [404, 304, 500],
                     _ => [404, 304, 200],
                 };
                 assert_eq!(statuses, expected, "{name}={value:?}");
