@@ -105,26 +105,7 @@ fn serve_image_file<S: StorageBackend>(
             log.verified = Some(true);
             Ok(reply)
         }
-        Kept::No { keep_as } => {
-            let require_checksum = settings.require_checksum()?;
-            let selected = if require_checksum {
-                Selected::all(request)
-            } else {
-                select(request, &image)?
-            };
-            // Found broken while there is an answer that can say so.
-            settings.client_timeout()?;
-            let storage = (sources.storage)()?;
-            let (reply, is_verified) = timed(&mut log.storage_first_byte_ms, || {
-                from_storage(&image, selected, keep_as, &storage)
-            })?;
-            log.verified = Some(is_verified);
-            Ok(if require_checksum {
-                reply.without_ranges()
-            } else {
-                reply
-            })
-        }
+        Kept::No { keep_as } => from_storage(&image, keep_as, request, settings, sources, log),
     }
 }
 
@@ -184,8 +165,36 @@ fn from_cache<B>(image: &Image, selected: Selected, bytes: Vec<u8>) -> Reply<B> 
     }
 }
 
-/// The answer, and whether the image is verified.
 fn from_storage<S: StorageBackend>(
+    image: &Image,
+    keep_as: Option<Sha256>,
+    request: &Request,
+    settings: &Settings,
+    sources: &Sources<S>,
+    log: &mut RequestLog,
+) -> Result<Reply<S::Stream>, Error> {
+    let require_checksum = settings.require_checksum()?;
+    let selected = if require_checksum {
+        Selected::all(request)
+    } else {
+        select(request, image)?
+    };
+    // Found broken while there is an answer that can say so.
+    settings.client_timeout()?;
+    let storage = (sources.storage)()?;
+    let (reply, is_verified) = timed(&mut log.storage_first_byte_ms, || {
+        fetch(image, selected, keep_as, &storage)
+    })?;
+    log.verified = Some(is_verified);
+    Ok(if require_checksum {
+        reply.without_ranges()
+    } else {
+        reply
+    })
+}
+
+/// The answer, and whether the image is verified.
+fn fetch<S: StorageBackend>(
     image: &Image,
     selected: Selected,
     keep_as: Option<Sha256>,
