@@ -7,13 +7,11 @@
 #[cfg(target_family = "wasm")]
 mod key_value;
 
-use serde::Serialize;
-
 use crate::config::{MAX_CACHED_BYTES, Settings};
 use crate::error::CacheError;
 use crate::image::Image;
 use crate::reply::Content;
-use crate::request_log::RequestLog;
+use crate::request_log::{CacheUse, RequestLog};
 use crate::sha256::Sha256;
 
 /// Keeps bytes by their SHA-256.
@@ -35,20 +33,6 @@ pub trait ImageCache {
     /// # Errors
     /// [`CacheError`] when the store cannot be written.
     fn delete(&self, sha256: Sha256) -> Result<(), CacheError>;
-}
-
-/// What the store has to do with a request for an image that may be kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum CacheUse {
-    /// The image was there.
-    Hit,
-    /// It was not.
-    Miss,
-    /// It was not, and is now.
-    Filled,
-    /// The store could not be read or written.
-    Failed,
 }
 
 /// Whether an image is kept.

@@ -183,11 +183,11 @@ mod tests {
     use http::header::{CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH};
 
     use super::*;
-    use crate::cache::CacheUse;
     use crate::config::example_variable;
     use crate::error::CacheError;
     use crate::metadata::Deleted;
     use crate::reply::Content;
+    use crate::request_log::CacheUse;
     use crate::sha256::Sha256;
 
     const TOKEN: &str = "token-of-the-tests";

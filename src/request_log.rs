@@ -9,7 +9,6 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
-use crate::cache::CacheUse;
 use crate::config::Logged;
 use crate::error::{CacheError, Error};
 use crate::field::only_line;
@@ -34,6 +33,20 @@ pub enum Level {
     Warn,
     /// The service failed.
     Error,
+}
+
+/// What the store of kept images has to do with a request for an image that may be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CacheUse {
+    /// The image was there.
+    Hit,
+    /// It was not.
+    Miss,
+    /// It was not, and is now.
+    Filled,
+    /// The store could not be read or written.
+    Failed,
 }
 
 /// What is told of one request, as one line of JSON. Absent fields are left out.

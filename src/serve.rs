@@ -255,12 +255,12 @@ mod tests {
     };
 
     use super::*;
-    use crate::cache::CacheUse;
     use crate::config::example_variable;
     use crate::error::CacheError;
     use crate::error::MetadataError;
     use crate::image::Record;
     use crate::metadata::{Deleted, ImageRepository, Put};
+    use crate::request_log::CacheUse;
     use crate::storage::Object;
 
     const PATH: &str = "/api/v1/images/67e55044-10b1-426f-9247-bb680e5fe0c8/file";
