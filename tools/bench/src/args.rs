@@ -1,7 +1,8 @@
 //! The command line: what is measured, and for how long.
 
 use crate::network::{LAN, LOOPBACK};
-use crate::work::{self, SIZES};
+use crate::size::size;
+use crate::work::SIZES;
 use xtask::host::Kind;
 use xtask::installed;
 
@@ -69,11 +70,7 @@ fn network_name(argument: &str) -> Result<&'static str, &'static str> {
 }
 
 fn bytes(argument: &str) -> Result<u64, &'static str> {
-    let chosen = |bytes: &u64| {
-        work::size(*bytes)
-            .replace(' ', "")
-            .eq_ignore_ascii_case(argument)
-    };
+    let chosen = |bytes: &u64| size(*bytes).replace(' ', "").eq_ignore_ascii_case(argument);
     let known = SIZES.into_iter().find(chosen);
     known.ok_or("must be 10KB, 100KB, 1MB, 10MB or 50MB")
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::anyhow;
 use charts_rs::{Align, ChildChart, Color, HorizontalBarChart, LegendCategory, MultiChart, Series};
 
-use crate::plan::Question;
+use crate::question::Question;
 use crate::report::{Network, Report};
 use crate::work::Work;
 

@@ -7,7 +7,8 @@ use anyhow::Context as _;
 use crate::chart;
 use crate::markdown;
 use crate::report::Report;
-use crate::work::{self, Work};
+use crate::size::size;
+use crate::work::Work;
 use xtask::project;
 
 /// Writes them, and says where.
@@ -24,7 +25,7 @@ pub fn write(report: &Report, sizes: &[u64]) -> anyhow::Result<()> {
         ("tables.md".to_owned(), markdown::document(report)),
     ];
     for bytes in sizes {
-        let name = work::size(*bytes).replace(' ', "");
+        let name = size(*bytes).replace(' ', "");
         files.push((
             format!("{name}.svg"),
             chart::draw(report, Work::Whole(*bytes))?,

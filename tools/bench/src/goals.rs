@@ -1,18 +1,18 @@
 //! What is to be reached, and whether it was.
 
 mod aim;
-mod goal;
 
 use crate::component::Setup;
 use crate::direct::Direct;
 use crate::empty;
+use crate::goal::Goal;
 use crate::network::{LAN, LOOPBACK};
-use crate::plan::Question;
+use crate::question::Question;
 use crate::report::{Report, Row};
-use crate::work::{SIZES, Work, size};
+use crate::size::size;
+use crate::work::{SIZES, Work};
 pub use aim::Aim;
 use aim::Figure;
-pub use goal::Goal;
 use xtask::host::Kind;
 use xtask::metadata_store::MetadataStore;
 

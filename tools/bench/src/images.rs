@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::client::{PATIENCE, client};
 use crate::signed::{SIGNED_FOR, signing};
-use crate::work::size;
+use crate::size::size;
 use xtask::settings::Storage;
 
 /// How often storage that starts is asked.

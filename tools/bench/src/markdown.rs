@@ -3,10 +3,11 @@
 use std::fmt::Write as _;
 
 use crate::direct::Direct;
-use crate::goals::{Goal, MEMORY};
+use crate::goal::Goal;
+use crate::goals::MEMORY;
 use crate::load;
 use crate::network::LOOPBACK;
-use crate::plan::Question;
+use crate::question::Question;
 use crate::report::{Report, Row, Started};
 use crate::work::Work;
 

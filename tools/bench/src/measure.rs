@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 use crate::load::{Oha, Request};
-use crate::plan::Question;
+use crate::question::Question;
 use crate::report::{Absent, Report, Row, Started, Turn, median};
 use crate::subject::{Served, Site, Subject};
 use crate::usage::{Usage, forget_peak};

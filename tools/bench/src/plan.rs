@@ -3,18 +3,8 @@
 use crate::args::Args;
 use crate::goals::Aim;
 use crate::network::{LAN, LOOPBACK};
+use crate::question::Question;
 use crate::work::Work;
-
-/// What is asked of all subjects.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Question {
-    /// Over which network.
-    pub network: &'static str,
-    /// What for.
-    pub work: Work,
-    /// On how many connections at once.
-    pub connections: u32,
-}
 
 /// Everything that was asked for, by network, work and connections.
 pub fn questions(args: &Args, aims: &[Aim]) -> Vec<Question> {

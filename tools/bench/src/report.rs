@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use crate::goals::Goal;
+use crate::goal::Goal;
 use crate::load::Figures;
-use crate::plan::Question;
+use crate::question::Question;
 use crate::work::Work;
 
 /// Everything that one run has measured.

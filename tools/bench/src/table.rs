@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::direct::Direct;
-use crate::goals::Goal;
+use crate::goal::Goal;
 use crate::report::{Report, Row};
 
 /// Room for the longest name of a subject.

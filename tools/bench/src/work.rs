@@ -7,6 +7,7 @@ use anyhow::{Context as _, ensure};
 use crate::client::client;
 use crate::images::{Object, content};
 use crate::load::Request;
+use crate::size::size;
 use crate::subject::Served;
 
 /// Sizes of the images, in bytes: the largest is what the component serves by default, nearly.
@@ -127,14 +128,6 @@ impl fmt::Display for Work {
             Self::Part => write!(formatter, "64 KB of {}", size(DIVIDED)),
             Self::UnknownPath => formatter.write_str("unknown path"),
         }
-    }
-}
-
-/// `bytes` as one says it: 10 KB, 1 MB.
-pub fn size(bytes: u64) -> String {
-    match bytes {
-        0..1_000_000 => format!("{} KB", bytes / 1000),
-        _ => format!("{} MB", bytes / 1_000_000),
     }
 }
 

@@ -1,7 +1,7 @@
 //! A goal before it is judged: the figure that decides, and its limit.
 
-use super::Goal;
-use crate::plan::Question;
+use crate::goal::Goal;
+use crate::question::Question;
 use crate::report::{Report, Row};
 
 /// A goal before it is judged.
