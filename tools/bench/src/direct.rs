@@ -1,6 +1,7 @@
 //! Storage itself, asked by presigned URLs: what everything else is held against.
 
-use crate::subject::{Served, Site, Subject};
+use crate::served::Served;
+use crate::subject::{Site, Subject};
 
 /// The presigned GET.
 pub struct Direct;

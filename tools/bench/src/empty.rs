@@ -7,7 +7,8 @@ use anyhow::Context as _;
 
 use crate::host::{Host, Name};
 use crate::program::Program;
-use crate::subject::{Served, Site, Subject, UnknownPath};
+use crate::served::{Served, UnknownPath};
+use crate::subject::{Site, Subject};
 use crate::work::Work;
 use xtask::host::Kind;
 use xtask::storage_server::free_ports;

@@ -21,6 +21,7 @@ mod program;
 mod question;
 mod records;
 mod report;
+mod served;
 mod signed;
 mod size;
 mod subject;

@@ -10,7 +10,8 @@ use anyhow::Context as _;
 use crate::load::{Oha, Request};
 use crate::question::Question;
 use crate::report::{Absent, Report, Row, Started, Turn, median};
-use crate::subject::{Served, Site, Subject};
+use crate::served::Served;
+use crate::subject::{Site, Subject};
 use crate::usage::{Usage, forget_peak};
 use crate::work::Work;
 

@@ -7,8 +7,8 @@ use anyhow::{Context as _, ensure};
 use crate::client::client;
 use crate::images::{Object, content};
 use crate::load::Request;
+use crate::served::Served;
 use crate::size::size;
-use crate::subject::Served;
 
 /// Sizes of the images, in bytes: the largest is what the component serves by default, nearly.
 pub const SIZES: [u64; 5] = [10_000, 100_000, 1_000_000, 10_000_000, 50_000_000];

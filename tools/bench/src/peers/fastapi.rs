@@ -8,7 +8,8 @@ use std::path::PathBuf;
 
 use super::isolated;
 use crate::program::Program;
-use crate::subject::{Served, Site, Subject};
+use crate::served::Served;
+use crate::subject::{Site, Subject};
 use xtask::storage_server::free_ports;
 use xtask::{project, python};
 

@@ -8,7 +8,8 @@ use anyhow::{Context as _, ensure};
 
 use super::isolated;
 use crate::program::Program;
-use crate::subject::{Served, Site, Subject};
+use crate::served::Served;
+use crate::subject::{Site, Subject};
 use xtask::storage_server::free_ports;
 use xtask::{apt, installed, process, project};
 
