@@ -29,7 +29,7 @@ impl Value {
             return None;
         };
         let place = members.iter().rposition(|(known, _)| known == name)?;
-        Some(members.swap_remove(place).1)
+        Some(members.remove(place).1)
     }
 }
 

@@ -101,7 +101,7 @@ fn serve_image_file<S: StorageBackend>(
     }
     match cache::find(&image, settings, sources.cache, log) {
         Kept::Here(bytes) => {
-            let reply = from_cache(&image, select(request, &image)?, bytes);
+            let reply = from_cache(&image, select(request, &image, true)?, bytes);
             log.verified = Some(true);
             Ok(reply)
         }
@@ -129,22 +129,13 @@ enum Selected {
     Part(ByteRange),
 }
 
-impl Selected {
-    /// Whatever range is asked for. It may be ignored (RFC 9110 section 14.2), and is where a part
-    /// could not be verified: storage keeps checksums of whole objects.
-    fn all(request: &Request) -> Self {
-        if request.method == Method::HEAD {
-            Self::Head
-        } else {
-            Self::Whole
-        }
-    }
-}
-
-/// `Range` is defined for `GET` alone (RFC 9110 section 14.2).
-fn select(request: &Request, image: &Image) -> Result<Selected, Error> {
+/// `Range` is defined for `GET` alone, and may be ignored (RFC 9110 section 14.2).
+fn select(request: &Request, image: &Image, has_ranges: bool) -> Result<Selected, Error> {
     if request.method == Method::HEAD {
         return Ok(Selected::Head);
+    }
+    if !has_ranges {
+        return Ok(Selected::Whole);
     }
     match range::select(&request.headers, &image.etag, image.size) {
         Selection::Whole => Ok(Selected::Whole),
@@ -173,12 +164,9 @@ fn from_storage<S: StorageBackend>(
     sources: &Sources<S>,
     log: &mut RequestLog,
 ) -> Result<Reply<S::Stream>, Error> {
-    let require_checksum = settings.require_checksum()?;
-    let selected = if require_checksum {
-        Selected::all(request)
-    } else {
-        select(request, image)?
-    };
+    // Storage keeps checksums of whole objects: a part could not be verified.
+    let has_ranges = !settings.require_checksum()?;
+    let selected = select(request, image, has_ranges)?;
     // Found broken while there is an answer that can say so.
     settings.client_timeout()?;
     let storage = (sources.storage)()?;
@@ -186,10 +174,10 @@ fn from_storage<S: StorageBackend>(
         fetch(image, selected, keep_as, &storage)
     })?;
     log.verified = Some(is_verified);
-    Ok(if require_checksum {
-        reply.without_ranges()
-    } else {
+    Ok(if has_ranges {
         reply
+    } else {
+        reply.without_ranges()
     })
 }
 

@@ -2,7 +2,7 @@
 
 use wasmparser::{ComponentExternalKind, Parser, Payload};
 
-use crate::harness::app::Launch;
+use crate::harness::app::{BEARER, Launch, TOKEN};
 use crate::harness::{ScriptedStorage, Step, TestImage, on_each_store, wasm};
 
 /// Names of what the component imports or exports, nested components left aside.
@@ -106,15 +106,10 @@ fn with_half_of_the_stack(launch: Launch) -> Launch {
 
 #[test]
 fn the_deepest_requests_leave_half_of_the_stack_unused() {
-    let token = "0123456789-token-of-the-tests";
-    let bearer = format!("Bearer {token}");
-    let fields = [
-        ("authorization", &*bearer),
-        ("content-type", "application/json"),
-    ];
+    let fields = [BEARER, ("content-type", "application/json")];
     for (storage, app) in on_each_store(|launch| {
         with_half_of_the_stack(launch)
-            .variable("records_token", token)
+            .variable("records_token", TOKEN)
             .variable("cache_max_bytes", "262144")
     }) {
         let image = TestImage::of_size(262_144).with_key(&"ä".repeat(50));

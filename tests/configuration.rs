@@ -1,38 +1,25 @@
 //! Settings: their defaults, and what becomes of those that cannot be used.
 
 use crate::harness::app::Launch;
-use crate::harness::{Storage, TestImage};
+use crate::harness::{Storage, TestImage, broken_settings};
 
 const DETAIL: &str = "Service is not configured correctly";
 
-/// One value for each setting that an image out of storage depends on, which cannot be used.
-const MALFORMED: [(&str, &str); 18] = [
-    ("s3_region", ""),
-    ("s3_bucket", "a/b"),
-    ("s3_addressing_style", "subdomain"),
-    ("s3_access_key_id", ""),
-    ("s3_secret_access_key", "with space"),
-    ("s3_session_token", "line\nbreak"),
-    ("s3_connect_timeout_ms", "0"),
-    ("s3_first_byte_timeout_ms", "1s"),
-    ("s3_between_bytes_timeout_ms", "-1"),
-    ("s3_total_timeout_ms", "30s"),
-    ("s3_max_attempts", "0"),
-    ("client_timeout_ms", "0"),
-    ("require_checksum", "yes"),
-    ("metadata_store", "postgres"),
-    ("max_image_bytes", "50MB"),
-    ("cors_allowed_origins", "https://app.example/path"),
-    ("cors_allowed_origins", "https://a:"),
-    ("cors_allowed_origins", "https://b:99999"),
-];
+/// Values of settings that an image out of storage depends on, which cannot be used.
+fn malformed() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let others = [
+        ("cors_allowed_origins", "https://a:"),
+        ("cors_allowed_origins", "https://b:99999"),
+    ];
+    broken_settings::OF_AN_IMAGE.into_iter().chain(others)
+}
 
 #[test]
 fn a_malformed_setting_is_a_configuration_error_and_the_log_names_it() {
     let storage = Storage::start();
 
     std::thread::scope(|scope| {
-        for (name, value) in MALFORMED {
+        for (name, value) in malformed() {
             let launch = Launch::on(&storage).variable(name, value);
             let storage = &storage;
             scope.spawn(move || {
@@ -60,7 +47,7 @@ fn an_answer_that_does_not_depend_on_a_malformed_setting_is_given() {
     let storage = Storage::start();
 
     std::thread::scope(|scope| {
-        for (name, value) in MALFORMED {
+        for (name, value) in malformed() {
             let launch = Launch::on(&storage)
                 .variable("cache_max_bytes", "1000")
                 .variable(name, value);

@@ -1,6 +1,6 @@
 //! Small images are kept near: served from storage once, and from the key-value store afterwards.
 
-use crate::harness::app::{Launch, MetadataStore};
+use crate::harness::app::{BEARER, Launch, MetadataStore, TOKEN};
 use crate::harness::response::Response;
 use crate::harness::{App, Storage, TestImage, host, on_each_store, wait_for};
 
@@ -174,9 +174,7 @@ fn bytes_that_are_not_as_many_as_the_record_says_are_replaced() {
 
 #[test]
 fn deleting_a_record_takes_the_bytes_along_and_another_of_the_same_hash_puts_them_back() {
-    let token = "0123456789-token-of-the-tests";
-    let bearer = format!("Bearer {token}");
-    for (storage, app) in on_each_store(|launch| keeping(launch).variable("records_token", token)) {
+    for (storage, app) in on_each_store(|launch| keeping(launch).variable("records_token", TOKEN)) {
         let image = TestImage::of_size(1000);
         let twin = TestImage::of_bytes(image.bytes.clone());
         app.import(&storage, &image);
@@ -186,8 +184,7 @@ fn deleting_a_record_takes_the_bytes_along_and_another_of_the_same_hash_puts_the
         assert_image(&app.get(&twin.path()), &twin);
         assert_eq!(cache(&app, 2), "hit");
 
-        let authorization = [("authorization", &*bearer)];
-        let deleted = app.request_with("DELETE", &image.record_path(), &authorization);
+        let deleted = app.request_with("DELETE", &image.record_path(), &[BEARER]);
 
         assert_eq!(deleted.status, 204);
         assert!(app.key_value().kept(&image).is_none());
@@ -201,18 +198,16 @@ fn deleting_a_record_takes_the_bytes_along_and_another_of_the_same_hash_puts_the
 
 #[test]
 fn a_store_that_cannot_be_used_is_no_failure_of_a_request_and_the_log_says_why() {
-    let (storage, token) = (Storage::start(), "0123456789-token-of-the-tests");
+    let storage = Storage::start();
     let app = keeping(Launch::on(&storage))
-        .variable("records_token", token)
+        .variable("records_token", TOKEN)
         .manifest(|text| text.replace("key_value_stores = [\"default\"]\n", ""))
         .start();
     let image = TestImage::of_size(1000);
     app.import(&storage, &image);
 
     assert_image(&app.get(&image.path()), &image);
-    let bearer = format!("Bearer {token}");
-    let authorization = [("authorization", &*bearer)];
-    let deleted = app.request_with("DELETE", &image.record_path(), &authorization);
+    let deleted = app.request_with("DELETE", &image.record_path(), &[BEARER]);
 
     assert_eq!(deleted.status, 204);
     for entry in app.log(2) {

@@ -7,12 +7,11 @@ use rusqlite::ToSql;
 use rusqlite::types::Null;
 use serde_json::json;
 
-use crate::harness::app::{Launch, MetadataStore};
+use crate::harness::app::{BEARER, Launch, MetadataStore, TOKEN};
 use crate::harness::database::Database;
 use crate::harness::host::is_embedded_without;
 use crate::harness::{App, Storage, TestImage, on_each_store};
 
-const TOKEN: &str = "0123456789-token-of-the-tests";
 const CREATE_TABLE: &str = ": create it by `spin up --sqlite @migrations/0001_images.sql`, or on \
     libSQL as docs/deploy.md says";
 const OTHER_TABLE: &str = ": the table images is not the one of migrations/0001_images.sql";
@@ -149,11 +148,7 @@ fn a_table_of_other_columns_is_a_metadata_error_and_the_log_names_the_schema() {
         json!({"storage_key": "k", "mime_type": "image/png", "hash": "h", "size_bytes": 1});
 
     app.get(&image.path()).assert_metadata_error();
-    let authorization = format!("Bearer {TOKEN}");
-    let fields = [
-        ("authorization", authorization.as_str()),
-        ("content-type", "application/json"),
-    ];
+    let fields = [BEARER, ("content-type", "application/json")];
     let path = image.path().replace("/file", "");
     app.send("PUT", &path, &fields, record.to_string().as_bytes())
         .assert_metadata_error();

@@ -8,10 +8,8 @@ use std::thread;
 
 use uuid::Uuid;
 
-use crate::harness::app::Launch;
+use crate::harness::app::{Launch, TOKEN};
 use crate::harness::{App, Storage, TestImage, can_run, on_each_store, root};
-
-const TOKEN: &str = "0123456789-token-of-the-tests";
 
 #[test]
 fn the_app_answers_whatever_schemathesis_makes_of_the_openapi_document_as_documented() {

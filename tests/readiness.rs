@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::harness::app::{Launch, MetadataStore};
 use crate::harness::response::Response;
-use crate::harness::{App, Storage, TestImage, on_each_store, root, skip};
+use crate::harness::{App, Storage, TestImage, broken_settings, on_each_store, root, skip};
 
 const PATH: &str = "/readyz";
 
@@ -113,35 +113,22 @@ fn another_method_is_not_allowed_even_where_a_setting_is_broken() {
 }
 
 /// One value for each variable that cannot be used.
-const BROKEN: [(&str, &str); 21] = [
-    ("s3_endpoint", "http://127.0.0.1:9000/path"),
-    ("s3_region", ""),
-    ("s3_bucket", "a/b"),
-    ("s3_addressing_style", "subdomain"),
-    ("s3_access_key_id", ""),
-    ("s3_secret_access_key", "with space"),
-    ("s3_session_token", "line\nbreak"),
-    ("s3_connect_timeout_ms", "0"),
-    ("s3_first_byte_timeout_ms", "1s"),
-    ("s3_between_bytes_timeout_ms", "-1"),
-    ("s3_max_attempts", "0"),
-    ("require_checksum", "yes"),
-    ("hash_max_bytes", "many"),
-    ("cache_max_bytes", "262145"),
-    ("metadata_store", "postgres"),
-    ("max_image_bytes", "50MB"),
-    ("cors_allowed_origins", "https://app.example/path"),
-    ("records_token", "too-short"),
-    ("s3_total_timeout_ms", "30s"),
-    ("client_timeout_ms", "0"),
-    ("log", "some"),
-];
+fn broken() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let others = [
+        ("s3_endpoint", "http://127.0.0.1:9000/path"),
+        ("hash_max_bytes", "many"),
+        ("cache_max_bytes", "262145"),
+        ("records_token", "too-short"),
+        ("log", "some"),
+    ];
+    broken_settings::OF_AN_IMAGE.into_iter().chain(others)
+}
 
 #[test]
 fn each_setting_that_is_broken_keeps_it_from_being_ready_and_the_log_names_it() {
     let storage = Storage::start();
     thread::scope(|scope| {
-        for (name, value) in BROKEN {
+        for (name, value) in broken() {
             // The manifest lets no app start whose `allowed_outbound_hosts` is not an origin.
             let launch = Launch::on(&storage)
                 .variable(name, value)
@@ -169,7 +156,7 @@ fn every_variable_of_the_manifest_is_among_those_that_are_broken() {
     let mut declared: Vec<_> = manifest["variables"].as_table().unwrap().keys().collect();
 
     declared.sort_unstable();
-    let mut broken = BROKEN.map(|(name, _)| name);
+    let mut broken: Vec<_> = broken().map(|(name, _)| name).collect();
     broken.sort_unstable();
     assert_eq!(declared, broken);
 }

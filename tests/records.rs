@@ -5,15 +5,13 @@ use std::thread;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::harness::app::{Launch, MetadataStore};
+use crate::harness::app::{BEARER, Launch, MetadataStore, TOKEN};
 use crate::harness::database::Database;
 use crate::harness::host::is_embedded_without;
 use crate::harness::response::Response;
 use crate::harness::vault::Vault;
 use crate::harness::{App, Storage, TestImage, on_each_store};
 
-const TOKEN: &str = "0123456789-token-of-the-tests";
-const BEARER: (&str, &str) = ("authorization", "Bearer 0123456789-token-of-the-tests");
 const JSON: (&str, &str) = ("content-type", "application/json");
 const METHODS: [&str; 6] = ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "POST"];
 const ALLOW: (&str, &str) = ("allow", "GET, HEAD, PUT, DELETE");

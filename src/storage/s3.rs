@@ -245,7 +245,7 @@ impl<T: Transport> StorageBackend for S3Storage<'_, T> {
 
     fn head(&self, image: &Image, handover: Handover) -> Result<bool, StorageError> {
         let size = image.size;
-        let is_readable = || handover == Handover::Hashed || self.is_small(size);
+        let is_readable = || self.is_hashed(Asked::Whole { size }, handover, false);
         let outcome = match self.fetch(image, Asked::Head { size }, handover) {
             // What can be verified by reading it is served all the same.
             Err(StorageError::NoChecksum) if is_readable() => self.get(image, None, handover),

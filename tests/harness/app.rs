@@ -54,6 +54,11 @@ pub struct App {
     secrets: Secrets,
 }
 
+/// What opens the records route, where a test lets it.
+pub const TOKEN: &str = "0123456789-token-of-the-tests";
+/// How it is shown.
+pub const BEARER: (&str, &str) = ("authorization", "Bearer 0123456789-token-of-the-tests");
+
 impl Launch {
     /// An app on this storage.
     pub fn on(storage: &Storage) -> Self {

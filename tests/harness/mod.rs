@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod boto3;
+pub mod broken_settings;
 pub mod client;
 pub mod database;
 pub mod faulty_link;

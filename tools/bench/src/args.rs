@@ -129,8 +129,11 @@ mod tests {
 
     use super::*;
 
-    fn args(words: &[&str]) -> Args {
-        Args::try_parse_from([&["bench"], words].concat()).unwrap()
+    impl Args {
+        /// Of these words after the command's name.
+        pub(crate) fn of(words: &[&str]) -> Self {
+            Self::try_parse_from([&["bench"], words].concat()).unwrap()
+        }
     }
 
     #[test]
@@ -151,7 +154,7 @@ mod tests {
             (&[][..], &[1, 16][..], &[1][..]),
             (&["--connections", "16,64"], &[16, 64], &[16, 64]),
         ] {
-            let args = args(words);
+            let args = Args::of(words);
 
             assert_eq!(args.connections(LOOPBACK), on_loopback);
             assert_eq!(args.connections(LAN), over_the_lan);
@@ -160,12 +163,12 @@ mod tests {
 
     #[test]
     fn subjects_are_chosen_by_parts_of_their_names_in_either_case() {
-        let chosen = args(&["--subject", "spin", "--subject", "NGINX"]);
+        let chosen = Args::of(&["--subject", "spin", "--subject", "NGINX"]);
 
         assert!(chosen.is_chosen("image-proxy, Spin, SQLite"));
         assert!(chosen.is_chosen("nginx, plain proxy"));
         assert!(!chosen.is_chosen("s3-proxy"));
-        assert!(args(&[]).is_chosen("s3-proxy"));
+        assert!(Args::of(&[]).is_chosen("s3-proxy"));
     }
 
     #[test]
@@ -176,7 +179,7 @@ mod tests {
             (&["--host", "embedded"], true, Kind::Embedded),
             (&["--host", "spin"], false, Kind::Spin),
         ] {
-            assert_eq!(args(words).host_if(has_spin), host, "{words:?}");
+            assert_eq!(Args::of(words).host_if(has_spin), host, "{words:?}");
         }
     }
 }

@@ -33,21 +33,15 @@ pub fn is_chosen(subject: &str, args: &Args, aims: &[Aim]) -> bool {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 mod tests {
-    use clap::Parser as _;
-
     use super::*;
     use crate::component::Setup;
     use crate::goals;
     use xtask::host::Kind;
     use xtask::metadata_store::MetadataStore;
 
-    fn args(words: &[&str]) -> Args {
-        Args::try_parse_from([&["bench"], words].concat()).unwrap()
-    }
-
     #[test]
     fn everything_is_asked_on_loopback_and_over_the_lan() {
-        let questions = questions(&args(&[]), &[]);
+        let questions = questions(&Args::of(&[]), &[]);
 
         let over = |network| {
             let over = questions.iter().filter(|asked| asked.network == network);
@@ -60,7 +54,7 @@ mod tests {
     #[test]
     fn for_the_goals_no_more_is_asked_than_they_are_judged_by() {
         let aims = goals::aims(Kind::Spin);
-        let args = args(&["--goals"]);
+        let args = Args::of(&["--goals"]);
 
         let questions = questions(&args, &aims);
 
