@@ -8,6 +8,7 @@ use crate::host::{Host, Name};
 use crate::program::Program;
 use crate::records;
 use crate::served::{Served, UnknownPath};
+use crate::settings::{Provider, Settings};
 use crate::subject::{Site, Subject};
 use crate::work::Work;
 use xtask::host::Kind;
@@ -33,15 +34,18 @@ pub struct Setup {
     pub records: MetadataStore,
     /// Whether it keeps small images in the key-value store once they were served.
     pub keeps_images: bool,
+    /// Where the host looks its settings up.
+    pub settings: Provider,
 }
 
 impl Setup {
-    /// With records in this store, and every image from storage.
+    /// With records in this store, every image from storage, and settings where they are fast.
     pub fn with(host: Kind, records: MetadataStore) -> Self {
         Self {
             host,
             records,
             keeps_images: false,
+            settings: Provider::Static,
         }
     }
 
@@ -49,6 +53,14 @@ impl Setup {
     pub fn keeping_images(self) -> Self {
         Self {
             keeps_images: true,
+            ..self
+        }
+    }
+
+    /// The same, with all settings in the environment.
+    pub fn reading_the_environment(self) -> Self {
+        Self {
+            settings: Provider::Environment,
             ..self
         }
     }
@@ -62,9 +74,13 @@ impl fmt::Display for Setup {
             MetadataStore::KeyValue => "key-value",
         };
         let kept = if self.keeps_images { ", kept" } else { "" };
+        let settings = match self.settings {
+            Provider::Static => "",
+            Provider::Environment => ", settings in the environment",
+        };
         write!(
             formatter,
-            "image-proxy, {}, {records}{kept}",
+            "image-proxy, {}, {records}{kept}{settings}",
             Name(self.host)
         )
     }
@@ -82,7 +98,7 @@ impl Component {
         Self { host, setup }
     }
 
-    fn command(&self, site: &Site, listen: SocketAddr) -> Command {
+    fn command(&self, site: &Site, listen: SocketAddr) -> anyhow::Result<Command> {
         let mut command = self
             .host
             .up(&project::manifest(), listen, &site.folder.join(STATE));
@@ -90,25 +106,27 @@ impl Component {
             let migration = format!("@{}", project::migration().display());
             command.args(["--sqlite", &migration]);
         }
+        self.settings(site)?.give(&mut command, self.setup.settings);
+        Ok(command)
+    }
+
+    fn settings(&self, site: &Site) -> anyhow::Result<Settings> {
+        let storage = site.storage;
         let kept = if self.setup.keeps_images {
             KEPT_BYTES
         } else {
             0
         };
-        let storage = site.storage;
-        for (name, value) in [
-            ("S3_ENDPOINT", &*storage.endpoint),
-            ("S3_REGION", &storage.region),
-            ("S3_BUCKET", &storage.bucket),
-            ("S3_ACCESS_KEY_ID", &storage.access_key_id),
-            ("S3_SECRET_ACCESS_KEY", &storage.secret_access_key),
-            ("METADATA_STORE", self.setup.records.name()),
-            ("RECORDS_TOKEN", RECORDS_TOKEN),
-            ("CACHE_MAX_BYTES", &kept.to_string()),
-        ] {
-            command.env(format!("SPIN_VARIABLE_{name}"), value);
-        }
-        command
+        let mut settings = Settings::of_the_manifest(&project::manifest())?;
+        settings.set("s3_endpoint", &storage.endpoint);
+        settings.set("s3_region", &storage.region);
+        settings.set("s3_bucket", &storage.bucket);
+        settings.set("s3_access_key_id", &storage.access_key_id);
+        settings.set("s3_secret_access_key", &storage.secret_access_key);
+        settings.set("metadata_store", self.setup.records.name());
+        settings.set("records_token", RECORDS_TOKEN);
+        settings.set("cache_max_bytes", &kept.to_string());
+        Ok(settings)
     }
 }
 
@@ -130,7 +148,7 @@ impl Subject for Component {
         let [port] = free_ports(site.address)?;
         let listen = SocketAddr::new(site.address, port);
         let has_records = site.folder.join(STATE).exists();
-        let mut program = Program::start(&mut self.command(site, listen), site.folder)?;
+        let mut program = Program::start(&mut self.command(site, listen)?, site.folder)?;
         if !has_records {
             program.wait_until_it_answers(&format!("http://{listen}/readyz"))?;
             records::write(listen, RECORDS_TOKEN, site.objects)?;
@@ -148,13 +166,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_setup_is_called_by_its_host_its_store_and_what_it_keeps() {
+    fn a_setup_is_called_by_its_host_its_store_what_it_keeps_and_slow_settings() {
         let setup = Setup::with(Kind::Spin, MetadataStore::KeyValue);
 
         assert_eq!(setup.to_string(), "image-proxy, Spin, key-value");
         assert_eq!(
             setup.keeping_images().to_string(),
             "image-proxy, Spin, key-value, kept"
+        );
+        assert_eq!(
+            setup.reading_the_environment().to_string(),
+            "image-proxy, Spin, key-value, settings in the environment"
         );
         assert_eq!(
             Setup::with(Kind::Embedded, MetadataStore::Sqlite).to_string(),

@@ -22,6 +22,7 @@ mod question;
 mod records;
 mod report;
 mod served;
+mod settings;
 mod signed;
 mod size;
 mod subject;

@@ -51,20 +51,21 @@ pub fn ensure(host: Kind, is_chosen: &dyn Fn(&str) -> bool) -> anyhow::Result<Av
     Ok(available)
 }
 
-/// Both stores, with and without kept images.
-fn setups_on(host: Kind) -> [Setup; 4] {
+/// Both stores, with and without kept images; and what settings in the environment cost.
+fn setups_on(host: Kind) -> [Setup; 5] {
     let [key_value, sqlite] = [KeyValue, Sqlite].map(|records| Setup::with(host, records));
     [
         key_value,
         sqlite,
         key_value.keeping_images(),
         sqlite.keeping_images(),
+        key_value.reading_the_environment(),
     ]
 }
 
 /// What the host in `tools/host/` is measured by where it is not the one that counts.
 fn setups_beside() -> [Setup; 3] {
-    let [key_value, sqlite, kept, _] = setups_on(Kind::Embedded);
+    let [key_value, sqlite, kept, ..] = setups_on(Kind::Embedded);
     [key_value, sqlite, kept]
 }
 
