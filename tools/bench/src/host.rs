@@ -54,8 +54,11 @@ impl Host {
 
     /// The command that runs the application of `manifest` at `listen`, its state in `state`, without
     /// the caller's settings for one.
+    ///
+    /// Without `RUST_BACKTRACE` either: with it, Spin captures a backtrace for each request.
     pub fn up(&self, manifest: &Path, listen: SocketAddr, state: &Path) -> Command {
         let mut command = Command::new(&self.program);
+        command.env_remove("RUST_BACKTRACE");
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("SPIN_VARIABLE_") {
                 command.env_remove(name);
