@@ -50,10 +50,11 @@ async fn with_policy(State(running): State<PathBuf>, request: Request, next: Nex
     response
 }
 
-// The page runs and styles itself, and loads nothing but from itself and the API.
+// The page runs and styles itself, and loads nothing but from itself and the API; placeholders come
+// within the list of pictures.
 fn policy(api: &str) -> String {
     format!(
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' {api}; \
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: {api}; \
          connect-src 'self' {api}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
 }
@@ -101,6 +102,7 @@ mod tests {
             ("/index.html", Some("text/html")),
             ("/gallery.css", Some("text/css")),
             ("/gallery.js", Some("text/javascript")),
+            ("/lightbox.js", Some("text/javascript")),
             ("/icon.svg", Some("image/svg+xml")),
             ("/config.json", Some("application/json")),
             ("/gallery.json", None),
@@ -131,7 +133,7 @@ mod tests {
             "default-src 'none'",
             "script-src 'self'",
             "style-src 'self'",
-            "img-src 'self' http://127.0.0.1:3000",
+            "img-src 'self' data: http://127.0.0.1:3000",
             "connect-src 'self' http://127.0.0.1:3000",
         ] {
             assert!(directives.contains(&expected), "{policy}");

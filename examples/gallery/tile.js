@@ -1,0 +1,47 @@
+// A tile of the grid: a picture that opens, or why it is missing and a way to try again.
+
+import { details, element, framed } from "./picture.js";
+
+const tile = document.querySelector("#tile");
+// As wide as it is laid out; for browsers that do not know `auto`, about so wide.
+const SLOT = "auto, (max-width: 36rem) 92vw, 26rem";
+// A picture that is taller or wider than this is whole in a tile of this shape.
+const [TALLEST, WIDEST] = [0.6, 3];
+// In CSS pixels: smaller pictures are not blown up to the size of their tile.
+const SMALL = 160;
+
+/** `settled` is told of each end of loading, and whether the picture is shown. */
+export function tileOf(picture, open, settled) {
+  const item = tile.content.cloneNode(true).firstElementChild;
+  const button = item.querySelector("button");
+  const shape = (width, height) => {
+    item.style.setProperty("--ratio", Math.min(Math.max(width / height, TALLEST), WIDEST));
+    item.classList.toggle("narrow", width / height < 1.2);
+    item.classList.toggle("small", Math.max(width, height) < SMALL);
+  };
+  item.querySelector("b").textContent = picture.name;
+  item.querySelector("span").textContent = details(picture);
+  if (picture.width && picture.height) shape(picture.width, picture.height);
+
+  const shown = (image) => {
+    if (!picture.width || !picture.height) shape(image.naturalWidth, image.naturalHeight);
+    button.removeAttribute("aria-busy");
+    settled(picture, true);
+  };
+  const failed = (why) => {
+    const problem = element("span", `${picture.name} could not be loaded: ${why}.`);
+    problem.className = "problem";
+    problem.append(element("u", "Try again"));
+    button.removeAttribute("aria-busy");
+    button.replaceChildren(problem);
+    button.onclick = load;
+    settled(picture, false);
+  };
+  const load = () => {
+    button.setAttribute("aria-busy", "true");
+    button.replaceChildren(framed(picture, { slot: SLOT, isTile: true, shown, failed }));
+    button.onclick = open;
+  };
+  load();
+  return item;
+}
