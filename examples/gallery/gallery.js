@@ -1,7 +1,5 @@
-// Shows the pictures that gallery.json lists. Their bytes come from the API, whose origin
-// config.json names: it is not this page's origin.
+// Shows the pictures that gallery.json lists, whose bytes come from the API, of the origin in config.json.
 
-import { addressed } from "./address.js";
 import { openable } from "./lightbox.js";
 import { element } from "./picture.js";
 import { tileOf } from "./tile.js";
@@ -9,8 +7,7 @@ import { tileOf } from "./tile.js";
 const status = document.querySelector("#status");
 const failure = document.querySelector("#failure");
 const grid = document.querySelector("#grid");
-// So many tiles are laid out together, once they are near: a browser keeps watch over groups, not tiles.
-const GROUP = 40;
+const GROUP = 40; // tiles that are laid out together once they are near: fewer things to watch than tiles
 
 async function json(url) {
   const response = await fetch(url);
@@ -39,34 +36,26 @@ function show(pictures) {
     const shown = pictures.length === 1 ? "1 picture" : `${pictures.length || "No"} pictures`;
     tell(failed.size ? `${shown}, ${failed.size} of them could not be loaded` : shown);
   };
-  const settled = (picture, isShown) => {
-    failed[isShown ? "delete" : "add"](picture);
-    count();
-  };
-  const lightbox = openable(pictures, {
-    turnTo: (index) => address.turnTo(index),
-    closed(index) {
-      // The picture that was looked at last, not the one that was opened.
-      grid.querySelectorAll("li")[index].querySelector("button").focus();
-      address.leave(index);
-    },
-  });
-  const address = addressed(pictures, {
-    ...lightbox,
-    unknown: (id) => failure.replaceChildren(...id ? [element("p", `There is no picture ${id} in this gallery.`)] : []),
-  });
-  const tiles = pictures.map((picture, index) => tileOf(picture, () => address.open(index), settled));
+  const settled = (picture, isShown) => count(failed[isShown ? "delete" : "add"](picture));
+  const tiles = pictures.map((picture) => tileOf(picture, settled));
+  // The picture that was looked at last, not the one that was opened.
+  const lightbox = openable(pictures, (index) => grid.querySelectorAll("li")[index].querySelector("button").focus());
   grid.replaceChildren();
-  while (tiles.length) grid.append(listOf(tiles.splice(0, GROUP)));
+  while (tiles.length) {
+    const list = Object.assign(element("ul"), { role: "list" });
+    list.style.setProperty("--count", Math.min(GROUP, tiles.length));
+    list.append(...tiles.splice(0, GROUP));
+    grid.append(list);
+  }
   count();
-  address.follow();
-}
-
-function listOf(tiles) {
-  const list = Object.assign(element("ul"), { role: "list" });
-  list.style.setProperty("--count", tiles.length);
-  list.append(...tiles);
-  return list;
+  window.onpopstate = () => {
+    const index = pictures.findIndex(({ id }) => location.hash === `#${id}`);
+    const unknown = index < 0 && location.hash.slice(1);
+    failure.replaceChildren(...unknown ? [element("p", `There is no picture ${unknown} in this gallery.`)] : []);
+    if (index < 0) lightbox.hide();
+    else lightbox.show(index);
+  };
+  window.onpopstate();
 }
 
 // Written only when it changes: screen readers speak it, and the page is laid out anew.

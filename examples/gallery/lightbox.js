@@ -1,16 +1,16 @@
 // One dialog for all pictures; the browser keeps focus inside it, and closes it at Escape.
 
+import { leave, turnTo } from "./address.js";
 import { details, framed } from "./picture.js";
 
-// How far a finger goes across, in CSS pixels, to turn to another picture.
-const SWIPE = 40;
+const SWIPE = 40; // CSS pixels that a finger goes across to turn to another picture
+const REFUSED = "The browser does not allow copying: take the link from its address bar";
 
-export function openable(pictures, { turnTo, closed }) {
+export function openable(pictures, closed) {
   const dialog = document.querySelector("#lightbox");
   const part = (selector) => dialog.querySelector(selector);
   const [stage, play, note] = [".stage", ".play", ".note"].map(part);
-  let current;
-  let start;
+  let [current, start] = [];
 
   const show = (index) => {
     if (dialog.open && index === current) return;
@@ -20,14 +20,12 @@ export function openable(pictures, { turnTo, closed }) {
     const frame = framed(picture, {
       slot: slotOf(picture),
       shown(image, toggle) {
-        if (!frame.isConnected) return;
         shape(image.naturalWidth, image.naturalHeight);
         stage.removeAttribute("aria-busy");
         play.hidden = !toggle;
         play.onclick = () => (play.textContent = toggle() ? "Stop" : "Play");
       },
       failed(why) {
-        if (!frame.isConnected) return;
         stage.removeAttribute("aria-busy");
         part("#details").textContent = `could not be loaded: ${why}`;
       },
@@ -47,30 +45,27 @@ export function openable(pictures, { turnTo, closed }) {
     part(".original").href = picture.url;
     if (!dialog.open) dialog.showModal();
   };
-  const turn = (by) => turnTo((current + by + pictures.length) % pictures.length);
-
+  const turn = (by) => turnTo(pictures[(current + by + pictures.length) % pictures.length]);
   part(".previous").onclick = () => turn(-1);
   part(".next").onclick = () => turn(1);
   part(".close").onclick = () => dialog.close();
-  part(".copy").onclick = async () => (note.textContent = await copied(location.href));
+  part(".copy").onclick = async () => (note.textContent = await copy(location.href).then(() => "Link copied", () => REFUSED));
   dialog.onkeydown = ({ key }) => {
     if (key === "ArrowLeft") turn(-1);
     if (key === "ArrowRight") turn(1);
   };
-  stage.onclick = ({ target }) => {
-    if (target === stage) dialog.close();
+  stage.onclick = ({ target }) => void (target === stage && dialog.close());
+  dialog.onclose = () => {
+    closed(current);
+    leave(pictures[current]);
   };
-  dialog.onclose = () => closed(current);
   // With two fingers, or on a page that is zoomed, a finger moves what is seen of it.
-  stage.ontouchstart = ({ touches }) => {
-    start = touches.length === 1 && visualViewport.scale === 1 ? touches[0] : undefined;
-  };
+  stage.ontouchstart = ({ touches: [touch, other] }) => void (start = !other && visualViewport.scale === 1 && touch);
   stage.ontouchend = ({ changedTouches: [end] }) => {
-    const [across, down] = start ? [end.clientX - start.clientX, end.clientY - start.clientY] : [0, 0];
-    start = undefined;
+    if (!start) return;
+    const [across, down] = [end.clientX - start.clientX, end.clientY - start.clientY];
     if (Math.abs(across) > Math.max(SWIPE, 2 * Math.abs(down))) turn(across < 0 ? 1 : -1);
   };
-
   return { show, hide: () => dialog.close() };
 }
 
@@ -81,11 +76,5 @@ function slotOf({ width, height }) {
   return `(max-height: 30rem) min(100vw - 15rem, 100vh * ${ratio}), min(100vw, (100vh - 13rem) * ${ratio})`;
 }
 
-async function copied(link) {
-  try {
-    await navigator.clipboard.writeText(link);
-    return "Link copied";
-  } catch {
-    return "The browser does not allow copying: take the link from its address bar";
-  }
-}
+// Where a page came without TLS, a browser has no clipboard for it.
+const copy = async (link) => navigator.clipboard.writeText(link);

@@ -9,7 +9,7 @@ export function mayMove({ mime_type, sizes }) {
 
 /** Holds a loaded `<img>` still if it moves. The answer then plays or stops it, and says whether it plays. */
 export async function held(image, picture) {
-  if (!mayMove(picture) || !(await moves(picture))) return undefined;
+  if (!mayMove(picture) || !(await moves(picture).catch(() => false))) return undefined;
   const canvas = Object.assign(document.createElement("canvas"), { width: image.naturalWidth, height: image.naturalHeight });
   // Of an animation, a canvas takes the first frame, whichever is on show.
   canvas.getContext("2d").drawImage(image, 0, 0);
@@ -17,9 +17,8 @@ export async function held(image, picture) {
   image.src = still;
   let isPlaying = false;
   return () => {
-    isPlaying = !isPlaying;
-    image.src = isPlaying ? picture.url : still;
-    return isPlaying;
+    image.src = isPlaying ? still : picture.url;
+    return (isPlaying = !isPlaying);
   };
 }
 
@@ -28,5 +27,5 @@ async function moves({ url, mime_type: type }) {
   if (!window.ImageDecoder) return type === "image/gif";
   const decoder = new ImageDecoder({ type, data: (await fetch(url)).body });
   const isAnimated = decoder.tracks.ready.then(() => decoder.tracks.selectedTrack.animated);
-  return isAnimated.catch(() => false).finally(() => decoder.close());
+  return isAnimated.finally(() => decoder.close());
 }

@@ -4,13 +4,10 @@ import { held, mayMove } from "./motion.js";
 
 const WEBP = "image/webp";
 const DOT = "\u00a0· ";
-// So few bytes that a tile may take the original, as if it were one more size.
-const LIGHT = 200e3;
+const LIGHT = 200e3; // bytes: up to so many, a tile takes the original as if it were one more size
 
-/**
- * A `<picture>`. `slot` says as `sizes` how wide it is shown; `shown` gets the `<img>` and, where it is
- * held still, what plays it; `failed` gets the reason.
- */
+// A `<picture>`; `slot` says as `sizes` how wide it is shown. Unless it is gone by then, `shown` gets its
+// `<img>` and, where that is held still, what plays it; `failed` gets the reason.
 export function framed(picture, { slot, isTile, shown, failed }) {
   const [frame, image] = [element("picture"), element("img")];
   const { plain, modern } = candidates(picture, isTile);
@@ -24,9 +21,13 @@ export function framed(picture, { slot, isTile, shown, failed }) {
     // Until it can be painted, the placeholder stays; of originals in tiles, many would be decoded unseen.
     if (modern || !isTile) await image.decode().catch(() => {});
     image.style.backgroundImage = "";
-    shown(image, await held(image, picture));
+    const toggle = await held(image, picture);
+    if (image.isConnected) shown(image, toggle);
   }, { once: true });
-  image.addEventListener("error", async () => failed(await reason(image.currentSrc)));
+  image.addEventListener("error", async () => {
+    const why = await reason(image.currentSrc);
+    if (image.isConnected) failed(why);
+  });
   image.alt = picture.name.replace(/\.\w+$/, "").replace(/[-_]+/g, " ");
   image.decoding = "async";
   if (isTile) image.loading = "lazy";

@@ -1,17 +1,15 @@
 // A tile of the grid: a picture that opens, or why it is missing and a way to try again.
 
+import { open } from "./address.js";
 import { details, element, framed } from "./picture.js";
 
 const tile = document.querySelector("#tile");
-// As wide as it is laid out; for browsers that do not know `auto`, about so wide.
-const SLOT = "auto, (max-width: 36rem) 92vw, 26rem";
-// A picture that is taller or wider than this is whole in a tile of this shape.
-const [TALLEST, WIDEST] = [0.6, 3];
-// In CSS pixels: smaller pictures are not blown up to the size of their tile.
-const SMALL = 160;
+const SLOT = "auto, (max-width: 36rem) 92vw, 26rem"; // as wide as it is; without `auto`, about so wide
+const [TALLEST, WIDEST] = [0.6, 3]; // the shapes of tiles, in which pictures of other shapes are whole
+const SMALL = 160; // CSS pixels: what is smaller is not blown up to the size of its tile
 
 /** `settled` is told of each end of loading, and whether the picture is shown. */
-export function tileOf(picture, open, settled) {
+export function tileOf(picture, settled) {
   const item = tile.content.cloneNode(true).firstElementChild;
   const button = item.querySelector("button");
   const shape = (width, height) => {
@@ -29,8 +27,7 @@ export function tileOf(picture, open, settled) {
     settled(picture, true);
   };
   const failed = (why) => {
-    const problem = element("span", `${picture.name} could not be loaded: ${why}.`);
-    problem.className = "problem";
+    const problem = Object.assign(element("span", `${picture.name} could not be loaded: ${why}.`), { className: "problem" });
     problem.append(element("u", "Try again"));
     button.removeAttribute("aria-busy");
     button.replaceChildren(problem);
@@ -40,7 +37,7 @@ export function tileOf(picture, open, settled) {
   const load = () => {
     button.setAttribute("aria-busy", "true");
     button.replaceChildren(framed(picture, { slot: SLOT, isTile: true, shown, failed }));
-    button.onclick = open;
+    button.onclick = () => open(picture);
   };
   load();
   return item;

@@ -54,12 +54,14 @@ for (const [how, close] of Object.entries({
     visit({ pictures: THREE }, async (page) => {
       await page.getByRole("button", { name: "first" }).click();
       await dialogOf(page, "first.jpg").waitFor();
+      const steps = await page.evaluate(() => history.length);
 
       await close(page);
       await isClosed(page);
       await page.waitForURL(`${site.origin}/`);
 
       await page.getByRole("button", { name: "second" }).click();
+      assert.equal(await page.evaluate(() => history.length), steps);
       await page.goBack();
       await isClosed(page);
       assert.equal(page.url(), `${site.origin}/`);
