@@ -1,14 +1,17 @@
 //! What a file is: its type, its SHA-256, its size. All from its bytes, none from its name.
 
 mod accepted;
+mod animation;
 mod attributes;
 mod boxes;
 mod claim;
 mod container;
 mod dimensions;
+mod drawn_size;
 mod encoding;
 mod formats;
 mod ico;
+mod inks;
 mod jpeg;
 mod kind;
 mod markup;
@@ -16,6 +19,7 @@ mod memory;
 mod prolog;
 mod raster;
 mod unfit;
+mod webp;
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -31,6 +35,7 @@ use unfit::Unfit;
 pub use accepted::Accepted;
 pub use dimensions::Dimensions;
 pub use kind::Kind;
+pub use raster::{Raster, Samples};
 
 /// Files above this size are not held in memory; they are read again while they are uploaded.
 pub const HELD_IN_MEMORY: u64 = 16 * 1024 * 1024;
@@ -62,7 +67,8 @@ pub enum Source {
 /// What reading a file has shown.
 #[derive(Debug)]
 pub enum Reading {
-    Image(Content, Source),
+    /// An image; and its pixels where they were to be kept, it has some, and it does not move.
+    Image(Content, Source, Option<Raster>),
     /// Something else than an image of a known type.
     OtherFile,
     /// Nothing to import, for this reason.
@@ -71,16 +77,20 @@ pub enum Reading {
 
 impl Reading {
     /// Reads `file`, a buffer at a time where it is large.
-    pub fn of(file: &Path, accepted: &Accepted) -> Self {
-        match read(file, accepted) {
-            Ok((content, source)) => Self::Image(content, source),
+    pub fn of(file: &Path, accepted: &Accepted, keeps_pixels: bool) -> Self {
+        match read(file, accepted, keeps_pixels) {
+            Ok((content, source, raster)) => Self::Image(content, source, raster),
             Err(Unfit::OtherFile) => Self::OtherFile,
             Err(Unfit::Refused(reason)) => Self::Refused(reason),
         }
     }
 }
 
-fn read(path: &Path, accepted: &Accepted) -> Result<(Content, Source), Unfit> {
+fn read(
+    path: &Path,
+    accepted: &Accepted,
+    keeps_pixels: bool,
+) -> Result<(Content, Source, Option<Raster>), Unfit> {
     // Before it is opened: opening a pipe would wait for its writer.
     if !std::fs::metadata(path)?.is_file() {
         return Err(Unfit::Refused("is not a regular file".to_owned()));
@@ -95,16 +105,16 @@ fn read(path: &Path, accepted: &Accepted) -> Result<(Content, Source), Unfit> {
 
     let left = HELD_IN_MEMORY + 1 - bytes.len() as u64;
     read_up_to(&mut file, left, &mut bytes)?;
-    let (source, (sha256, size_bytes), dimensions) = if bytes.len() as u64 <= HELD_IN_MEMORY {
-        let dimensions = claim.checked(Cursor::new(&bytes))?;
+    let (source, (sha256, size_bytes), checked) = if bytes.len() as u64 <= HELD_IN_MEMORY {
+        let checked = claim.checked(Cursor::new(&bytes), keeps_pixels)?;
         let hashed = sha256_and_size(bytes.as_slice())?;
-        (Source::Memory(bytes.into()), hashed, dimensions)
+        (Source::Memory(bytes.into()), hashed, checked)
     } else {
         drop(bytes);
-        let dimensions = claim.checked(BufReader::new(&file))?;
+        let checked = claim.checked(BufReader::new(&file), keeps_pixels)?;
         file.rewind()?;
         let hashed = sha256_and_size(&file)?;
-        (Source::File(path.to_owned()), hashed, dimensions)
+        (Source::File(path.to_owned()), hashed, checked)
     };
     // It may have grown since it was opened.
     accepted.admit(claim.format, size_bytes)?;
@@ -112,9 +122,9 @@ fn read(path: &Path, accepted: &Accepted) -> Result<(Content, Source), Unfit> {
         kind: claim.format.kind,
         sha256,
         size_bytes,
-        dimensions,
+        dimensions: checked.dimensions,
     };
-    Ok((content, source))
+    Ok((content, source, checked.raster))
 }
 
 fn read_up_to(file: &mut File, limit: u64, bytes: &mut Vec<u8>) -> io::Result<usize> {
@@ -134,6 +144,18 @@ fn sha256_and_size(mut reader: impl Read) -> io::Result<(String, u64)> {
         size_bytes += count as u64;
     }
     Ok((hex(&digest.finalize()), size_bytes))
+}
+
+impl Content {
+    /// Of bytes of this kind that were made here.
+    pub fn made(kind: Kind, bytes: &[u8], dimensions: Dimensions) -> Self {
+        Self {
+            kind,
+            sha256: hex(&Sha256::digest(bytes)),
+            size_bytes: bytes.len() as u64,
+            dimensions: Some(dimensions),
+        }
+    }
 }
 
 /// Two lower-case digits a byte.
@@ -174,7 +196,7 @@ pub mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("picture.png");
         std::fs::write(&file, bytes).unwrap();
-        Reading::of(&file, accepted)
+        Reading::of(&file, accepted, false)
     }
 
     pub fn up_to(max_bytes: u64) -> Accepted {
@@ -183,7 +205,7 @@ pub mod tests {
 
     pub fn image(reading: Reading) -> (Content, Source) {
         match reading {
-            Reading::Image(content, source) => (content, source),
+            Reading::Image(content, source, None) => (content, source),
             other => panic!("no image: {other:?}"),
         }
     }
@@ -264,8 +286,8 @@ pub mod tests {
     fn what_cannot_be_read_is_refused_with_the_reason() {
         let folder = tempfile::tempdir().unwrap();
 
-        let missing = Reading::of(&folder.path().join("missing"), &up_to(ANY_SIZE));
-        let no_file = Reading::of(folder.path(), &up_to(ANY_SIZE));
+        let missing = Reading::of(&folder.path().join("missing"), &up_to(ANY_SIZE), false);
+        let no_file = Reading::of(folder.path(), &up_to(ANY_SIZE), false);
 
         assert_eq!(
             reason(missing),

@@ -6,8 +6,8 @@
 //!
 //! ```text
 //! main ─▶ verbs/{import, records, remove, verify, warm} ─▶ site ─▶ bucket · records_route · image_route ─▶ http
-//!            │        └▶ parallel · report · gallery                 └▶ storage   └▶ record
-//!            └▶ files · content
+//!            │        └▶ parallel · removal · report · gallery       └▶ storage   └▶ record
+//!            └▶ files · sizes ─▶ content
 //! ```
 
 mod bucket;
@@ -21,8 +21,10 @@ mod printable;
 mod progress;
 mod record;
 mod records_route;
+mod removal;
 mod report;
 mod site;
+mod sizes;
 mod stop;
 mod storage;
 mod verbs;
@@ -63,6 +65,7 @@ Examples:
       SPIN_VARIABLE_S3_BUCKET=images SPIN_VARIABLE_S3_ACCESS_KEY_ID=… SPIN_VARIABLE_S3_SECRET_ACCESS_KEY=…
   image-proxy-import --records https://images.example.com ~/Pictures/cat.jpg ~/Pictures/holidays
   image-proxy-import --records https://images.example.com --dry-run --json ~/Pictures
+  image-proxy-import --records https://images.example.com --gallery gallery.json --sizes 320,640,1280 ~/Pictures
   image-proxy-import verify --records https://images.example.com --gallery gallery.json
   image-proxy-import warm --records https://images.example.com --gallery gallery.json
   image-proxy-import remove --records https://images.example.com 253e17a1-9e69-5be4-9366-ac08a9590b04"

@@ -1,6 +1,7 @@
 //! What a command says: of each image, and at its end.
 
 mod entry;
+mod sizes;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
@@ -13,7 +14,8 @@ use crate::progress::Progress;
 use crate::site::Style;
 use crate::stop::{INTERRUPTED, Stop};
 
-pub use entry::{Entry, Outcome};
+pub use entry::{Entry, Outcome, SizesTold};
+use sizes::SizesTally;
 
 /// Collects what became of the images.
 pub struct Report {
@@ -24,6 +26,7 @@ pub struct Report {
     weights: Vec<u64>,
     progress: Progress,
     tally: BTreeMap<Outcome, usize>,
+    sizes: SizesTally,
     /// What is said at the end, by the place of the image.
     lines: Vec<(usize, String)>,
 }
@@ -52,6 +55,7 @@ impl Report {
             progress,
             weights,
             tally: BTreeMap::new(),
+            sizes: SizesTally::default(),
             lines: Vec::new(),
         }
     }
@@ -75,8 +79,22 @@ impl Report {
             outcome if outcome.is_failure() => self.progress.say(&line),
             _ => self.lines.push((place, line)),
         }
+        if let Some(line) = entry.line_of_sizes() {
+            self.progress.say(&printable(&line));
+        }
+        if let Some(sizes) = &entry.sizes {
+            self.sizes.add(sizes);
+        }
         self.progress.advance(self.weights[place]);
         Ok(())
+    }
+
+    /// Of a size that is listed no more.
+    pub fn add_removed_size(&mut self, entry: &Entry, is_removed: bool) {
+        self.sizes.add_removed(is_removed);
+        if entry.outcome.is_failure() {
+            self.progress.say(&printable(&entry.line()));
+        }
     }
 
     /// Says how it ended, and what that means for the caller of the program.
@@ -95,7 +113,7 @@ impl Report {
         told?;
         Ok(if stop.is_requested() {
             ExitCode::from(INTERRUPTED)
-        } else if self.tally.keys().any(|outcome| outcome.is_failure()) {
+        } else if self.tally.keys().any(|outcome| outcome.is_failure()) || self.sizes.has_failed() {
             ExitCode::FAILURE
         } else {
             ExitCode::SUCCESS
@@ -133,6 +151,7 @@ impl Report {
         for outcome in self.outcomes {
             summary[outcome.words().0] = self.count(*outcome).into();
         }
+        summary["sizes"] = self.sizes.object();
         json!({"summary": summary})
     }
 
@@ -146,7 +165,7 @@ impl Report {
             count => Some(format!("{count} left out")),
         };
         let parts: Vec<_> = counted.chain([left_out]).flatten().collect();
-        let mut summary = parts.join(", ");
+        let mut summary = parts.join(", ") + &self.sizes.words();
         if let Some(reason) = reason {
             summary = format!("{summary} ({reason})");
         }

@@ -30,6 +30,8 @@ pub struct Running {
     metadata_store: String,
     /// The gallery's origin, if there is a gallery.
     gallery: Option<String>,
+    /// The widths that its images are made in, as the importer takes them.
+    sizes: String,
 }
 
 impl Running {
@@ -40,9 +42,11 @@ impl Running {
         records_token: String,
         metadata: MetadataStore,
         gallery: Option<String>,
+        sizes: String,
     ) -> Self {
         Self {
             api,
+            sizes,
             records_token,
             metadata_store: metadata.name().to_owned(),
             gallery,
@@ -111,6 +115,7 @@ impl Running {
             s3_secret_access_key,
             metadata_store: _,
             gallery: _,
+            sizes,
         } = self;
         let texts = [
             ("IMAGE_PROXY_RECORDS", api.as_str()),
@@ -122,6 +127,7 @@ impl Running {
             ("SPIN_VARIABLE_S3_ACCESS_KEY_ID", s3_access_key_id),
             ("SPIN_VARIABLE_S3_SECRET_ACCESS_KEY", s3_secret_access_key),
             ("SPIN_VARIABLE_S3_SESSION_TOKEN", ""),
+            ("IMAGE_PROXY_SIZES", sizes),
             // Both are on this machine.
             ("NO_PROXY", "*"),
         ];
@@ -149,6 +155,7 @@ mod tests {
             "a token".into(),
             MetadataStore::Sqlite,
             Some("http://127.0.0.1:4200".into()),
+            "320,640".into(),
         )
     }
 
@@ -195,6 +202,7 @@ mod tests {
         assert_eq!(value("IMAGE_PROXY_RECORDS"), "http://127.0.0.1:3000");
         assert_eq!(value("IMAGE_PROXY_RECORDS_TOKEN"), "a token");
         assert_eq!(value("SPIN_VARIABLE_S3_BUCKET"), "images");
+        assert_eq!(value("IMAGE_PROXY_SIZES"), "320,640");
         assert_eq!(value("IMAGE_PROXY_GALLERY"), data.gallery());
     }
 }

@@ -44,6 +44,7 @@ Examples:
   cargo xtask up --metadata key-value
   cargo xtask up --host spin           with the Spin on PATH, or the one that SPIN_BIN names
   cargo xtask up --fresh               forget all imported images first
+  cargo xtask up --sizes 400,800       images in other widths; --sizes none: as they are
   cargo xtask up --no-gallery          the API alone, cross-origin settings as they are
   cargo xtask up --listen 0.0.0.0:3000 for other devices, too: the application and the gallery
   cargo xtask up --listen 0 --storage 0 --gallery 0 --data target/second
@@ -60,6 +61,10 @@ pub struct Args {
     /// Serve no gallery
     #[arg(long, conflicts_with = "gallery")]
     no_gallery: bool,
+
+    /// Widths in pixels that each image is made in as well, for pages to choose from; or none
+    #[arg(long, value_name = "WIDTHS", default_value = "320,640,1280,2560")]
+    sizes: String,
 
     /// Remove all databases and stored objects first
     #[arg(long)]

@@ -29,6 +29,11 @@ impl Accepted {
         })
     }
 
+    /// Larger images are refused.
+    pub fn max_bytes(&self) -> u64 {
+        self.max_bytes
+    }
+
     /// # Errors
     /// Files of this format or of this size are refused.
     pub(super) fn admit(&self, format: &Format, size_bytes: u64) -> Result<(), Unfit> {

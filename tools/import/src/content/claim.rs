@@ -5,6 +5,7 @@ use std::io::{BufRead, Seek};
 
 use super::dimensions::Dimensions;
 use super::kind::{self, Check, Format};
+use super::raster::{Decoded, Raster};
 use super::unfit::{Undecodable, Unfit};
 use super::{container, formats, markup, raster, read_up_to};
 
@@ -13,6 +14,31 @@ pub struct Claim {
     pub format: &'static Format,
     /// Then it is an image only if it can be decoded.
     pub may_be_text: bool,
+}
+
+/// What checking an image has shown.
+#[derive(Debug, Default)]
+pub struct Checked {
+    /// Its size on a page, where it is known.
+    pub dimensions: Option<Dimensions>,
+    /// Its pixels, where they were to be kept.
+    pub raster: Option<Raster>,
+}
+
+impl Checked {
+    fn of_pixels(Decoded { dimensions, raster }: Decoded) -> Self {
+        Self {
+            dimensions: Some(dimensions),
+            raster,
+        }
+    }
+
+    fn as_is(dimensions: Option<Dimensions>) -> Self {
+        Self {
+            dimensions,
+            raster: None,
+        }
+    }
 }
 
 impl Claim {
@@ -40,21 +66,27 @@ impl Claim {
         Err(Unfit::OtherFile)
     }
 
-    /// The size of the image, where it is known.
-    pub fn checked(&self, mut image: impl BufRead + Seek) -> Result<Option<Dimensions>, Unfit> {
+    /// What is found of the image.
+    pub fn checked(
+        &self,
+        mut image: impl BufRead + Seek,
+        keeps_pixels: bool,
+    ) -> Result<Checked, Unfit> {
         image.rewind()?;
-        let dimensions = match self.format.check {
-            Check::Pixels(format) => raster::decode(format, image).map(Some),
-            Check::Container => container::dimensions(image).map(Some),
-            Check::Markup => markup::check(&mut image).map(|()| None),
+        let checked = match self.format.check {
+            Check::Pixels(format) => {
+                raster::decode(format, image, keeps_pixels).map(Checked::of_pixels)
+            }
+            Check::Container => container::dimensions(image).map(Some).map(Checked::as_is),
+            Check::Markup => markup::dimensions(&mut image).map(Checked::as_is),
             Check::Nothing if self.may_be_text => Err(Undecodable::because("it is text")),
-            Check::Nothing => Ok(None),
+            Check::Nothing => Ok(Checked::default()),
         };
-        match dimensions {
-            Ok(dimensions) => Ok(dimensions),
+        match checked {
+            Ok(checked) => Ok(checked),
             Err(_) if self.may_be_text => Err(Unfit::OtherFile),
             // As with a format that nothing here can read at all: the user who lets it in knows what it is.
-            Err(Undecodable::Unsupported(_)) if !self.format.shown => Ok(None),
+            Err(Undecodable::Unsupported(_)) if !self.format.shown => Ok(Checked::default()),
             Err(undecodable) => Err(Unfit::Refused(format!(
                 "claims to be {} and cannot be decoded: {}",
                 self.format.kind.mime_type,

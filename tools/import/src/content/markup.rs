@@ -4,10 +4,11 @@ use std::io::{Read, Seek, SeekFrom};
 
 use roxmltree::{Document, ParsingOptions};
 
+use super::dimensions::Dimensions;
 use super::memory::Turn;
 use super::prolog::Prolog;
 use super::unfit::{Undecodable, Unfit};
-use super::{attributes, encoding};
+use super::{attributes, drawn_size, encoding};
 
 /// How far into a file its root element is looked for.
 pub const PROLOG_BYTES: u64 = 1024 * 1024;
@@ -55,11 +56,11 @@ pub fn is_svg(start: &[u8]) -> Result<bool, Unfit> {
     }
 }
 
-/// Parses a whole document.
+/// Parses a whole document, and tells how large it is shown.
 ///
 /// # Errors
 /// It is not well-formed, or not within the limits.
-pub fn check(document: &mut (impl Read + Seek)) -> Result<(), Undecodable> {
+pub fn dimensions(document: &mut (impl Read + Seek)) -> Result<Option<Dimensions>, Undecodable> {
     let mut bytes = Vec::new();
     let length = document.seek(SeekFrom::End(0))?;
     let _turn = Turn::to_take(length.saturating_mul(PARSED_TIMES));
@@ -73,7 +74,9 @@ pub fn check(document: &mut (impl Read + Seek)) -> Result<(), Undecodable> {
     let text = encoding::decode(&bytes)?;
     attributes::check(&text)?;
     let prolog = Prolog::of(&text).ok_or_else(|| Undecodable::because("it has no root element"))?;
-    parsed(&text, &prolog, |_| ())
+    parsed(&text, &prolog, |document| {
+        drawn_size::of(document.root_element())
+    })
 }
 
 fn parsed<T>(
@@ -113,8 +116,8 @@ mod tests {
             return Ok(false);
         }
         match is_svg(bytes) {
-            Ok(true) => check(&mut Cursor::new(bytes))
-                .map(|()| true)
+            Ok(true) => dimensions(&mut Cursor::new(bytes))
+                .map(|_| true)
                 .map_err(Undecodable::cause),
             Ok(false) => Ok(false),
             Err(Unfit::Refused(reason)) => Err(reason),

@@ -1,18 +1,55 @@
 //! Images of pixels: each is decoded once before it is taken for one.
 
-use std::io::{self, BufRead, Read, Seek, SeekFrom};
+use std::io::{BufRead, Seek, SeekFrom};
 
 use image::metadata::Orientation;
-use image::{ImageDecoder as _, ImageFormat, ImageReader, Limits};
+use image::{ColorType, ImageDecoder, ImageFormat, ImageReader, Limits};
 
 use super::dimensions::Dimensions;
 use super::memory::Turn;
 use super::unfit::Undecodable;
-use super::{ico, jpeg};
+use super::{animation, ico, inks, jpeg, webp};
 
 /// More is not decoded. Decoders take some more while they work, that of progressive JPEG the most:
 /// two bytes for each byte of its pixels.
-const MAX_DECODED_BYTES: u64 = 1024 * 1024 * 1024;
+pub const MAX_DECODED_BYTES: u64 = 1024 * 1024 * 1024;
+/// What is made of a photograph takes no more than itself; encoders without loss take a multiple.
+const PHOTOGRAPH_TIMES: u64 = 2;
+const DRAWING_TIMES: u64 = 6;
+
+/// A decoded image, as it is in its file: neither turned nor in the colours of a screen.
+#[derive(Debug)]
+pub struct Raster {
+    /// Row by row, samples of 16 or 32 bits in this machine's order of bytes.
+    pub pixels: Vec<u8>,
+    pub samples: Samples,
+    /// Of the pixels.
+    pub stored: Dimensions,
+    pub orientation: Orientation,
+    /// ICC profile.
+    pub profile: Option<Vec<u8>>,
+    /// Whether it was near its pixels already, and not the same.
+    pub is_lossy: bool,
+    /// Of the memory that it takes, and what is made of it.
+    _turn: Turn,
+}
+
+/// What a pixel is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Samples {
+    Light(ColorType),
+    /// Cyan, magenta, yellow and black, of each 255 where there is most.
+    Inks,
+}
+
+/// What became of an image.
+#[derive(Debug)]
+pub struct Decoded {
+    /// Its size on a page.
+    pub dimensions: Dimensions,
+    /// Its pixels, where they were to be kept and it does not move.
+    pub raster: Option<Raster>,
+}
 
 /// Decodes an image that claims to be of this format: of an animation its first frame, of an icon its
 /// largest picture.
@@ -22,46 +59,37 @@ const MAX_DECODED_BYTES: u64 = 1024 * 1024 * 1024;
 pub fn decode(
     format: ImageFormat,
     mut image: impl BufRead + Seek,
-) -> Result<Dimensions, Undecodable> {
+    keeps_pixels: bool,
+) -> Result<Decoded, Undecodable> {
     // A decoder makes up what is missing at the end of a JPEG.
     if format == ImageFormat::Jpeg && !jpeg::has_an_end(&mut image)? {
         return Err(Undecodable::because("it is cut off"));
     }
-    if format == ImageFormat::WebP && !has_its_riff_length(&mut image)? {
+    if format == ImageFormat::WebP && !webp::has_its_riff_length(&mut image)? {
         return Err(Undecodable::because("it is cut off"));
     }
+    let keeps_pixels = keeps_pixels && !animation::is_animated(format, &mut image)?;
     let png = match format {
         ImageFormat::Ico => ico::largest_png(&mut image)?,
         _ => None,
     };
     match png {
-        Some(start) => decode_from(start, ImageFormat::Png, image),
-        None => decode_from(0, format, image),
+        Some(start) => decode_from(start, ImageFormat::Png, image, keeps_pixels),
+        None => decode_from(0, format, image, keeps_pixels),
     }
-}
-
-/// Whether a WebP is as long as its header says (RFC 9649, section 2.4), so that all frames are there.
-fn has_its_riff_length(webp: &mut (impl Read + Seek)) -> io::Result<bool> {
-    let mut header = [0; 8];
-    webp.rewind()?;
-    if webp.read_exact(&mut header).is_err() {
-        return Ok(false);
-    }
-    let [.., a, b, c, d] = header;
-    let announced = u64::from(u32::from_le_bytes([a, b, c, d])) + 8;
-    Ok(webp.seek(SeekFrom::End(0))? >= announced)
 }
 
 fn decode_from(
     start: u64,
     format: ImageFormat,
     mut image: impl BufRead + Seek,
-) -> Result<Dimensions, Undecodable> {
+    keeps_pixels: bool,
+) -> Result<Decoded, Undecodable> {
     // The decoder of JPEG reads the whole file before it says how large the image is.
     let file_bytes = image.seek(SeekFrom::End(0))?;
     let mut turn = Turn::to_take(file_bytes);
     image.seek(SeekFrom::Start(start))?;
-    let mut reader = ImageReader::with_format(image, format);
+    let mut reader = ImageReader::with_format(&mut image, format);
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(MAX_DECODED_BYTES);
     reader.limits(limits);
@@ -74,11 +102,52 @@ fn decode_from(
             "it would take {decoded_bytes} bytes of memory, more than the limit of {MAX_DECODED_BYTES}"
         )));
     };
-    turn.also_for(file_bytes.saturating_add(decoded_bytes));
+    let times = match format {
+        _ if !keeps_pixels => 1,
+        ImageFormat::Jpeg => PHOTOGRAPH_TIMES,
+        _ => DRAWING_TIMES,
+    };
+    turn.instead_for(file_bytes.saturating_add(decoded_bytes.saturating_mul(times)));
     let (width, height) = decoder.dimensions();
+    let stored = Dimensions { width, height };
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    decoder.read_image(&mut vec![0; capacity])?;
-    Ok(Dimensions { width, height }.oriented(orientation))
+    let samples = Samples::Light(decoder.color_type());
+    let profile = if keeps_pixels {
+        decoder.icc_profile().unwrap_or_default()
+    } else {
+        None
+    };
+    let mut pixels = vec![0; capacity];
+    decoder.read_image(&mut pixels)?;
+    let dimensions = stored.oriented(orientation);
+    if !keeps_pixels {
+        return Ok(Decoded {
+            dimensions,
+            raster: None,
+        });
+    }
+    let mut raster = Raster {
+        pixels,
+        samples,
+        stored,
+        orientation,
+        profile,
+        is_lossy: match format {
+            ImageFormat::Jpeg => true,
+            ImageFormat::WebP => webp::is_lossy(&mut image)?,
+            _ => false,
+        },
+        _turn: turn,
+    };
+    // Their profile says what they look like, and not what is made of them without it.
+    if format == ImageFormat::Jpeg && raster.profile.is_some() && jpeg::is_of_inks(&mut image)? {
+        raster.pixels = inks::decode(&mut image)?;
+        raster.samples = Samples::Inks;
+    }
+    Ok(Decoded {
+        dimensions,
+        raster: Some(raster),
+    })
 }
 
 #[cfg(test)]
@@ -93,7 +162,10 @@ mod tests {
     use super::*;
 
     fn decoded(format: ImageFormat, bytes: &[u8]) -> Result<Dimensions, String> {
-        decode(format, Cursor::new(bytes)).map_err(Undecodable::cause)
+        let decoded = decode(format, Cursor::new(bytes), false);
+        let decoded = decoded.map_err(Undecodable::cause)?;
+        assert!(decoded.raster.is_none());
+        Ok(decoded.dimensions)
     }
 
     // An APP1 segment right after the start of a JPEG, with the one entry Orientation (0x0112).

@@ -107,7 +107,22 @@ pub struct Entry {
     url: Option<String>,
     mime_type: Option<String>,
     size_bytes: Option<u64>,
+    /// Where sizes are made.
+    pub sizes: Option<SizesTold>,
     reason: Option<String>,
+}
+
+/// What is said of the sizes of an image.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct SizesTold {
+    /// All that it has, and their bytes.
+    pub count: usize,
+    pub size_bytes: u64,
+    /// Those of them that were not there before.
+    pub made: usize,
+    pub made_bytes: u64,
+    /// Why there are not all; it goes on where the image's name ends.
+    pub reason: Option<String>,
 }
 
 impl Entry {
@@ -119,6 +134,7 @@ impl Entry {
             url: None,
             mime_type: None,
             size_bytes: None,
+            sizes: None,
             reason: None,
         }
     }
@@ -163,6 +179,12 @@ impl Entry {
         }
     }
 
+    /// For a person: why an image does not have all of its sizes.
+    pub fn line_of_sizes(&self) -> Option<String> {
+        let reason = self.sizes.as_ref()?.reason.as_ref()?;
+        Some(format!("not in all sizes: {} {reason}", self.subject()))
+    }
+
     /// For a person.
     pub fn line(&self) -> String {
         let (name, subject) = (self.outcome.words().0, self.subject());
@@ -176,10 +198,20 @@ impl Entry {
                 mime_type: Some(mime_type),
                 size_bytes: Some(size),
                 ..
-            } => format!(
-                "{name:8}  {url}  {subject} ({mime_type}, {} kB)",
-                size.div_ceil(1000)
-            ),
+            } => {
+                let sizes = self.sizes.as_ref().filter(|sizes| sizes.count > 0);
+                let sizes = sizes.map_or_else(String::new, |sizes| {
+                    format!(
+                        "; {} sizes, {} kB",
+                        sizes.count,
+                        sizes.size_bytes.div_ceil(1000)
+                    )
+                });
+                format!(
+                    "{name:8}  {url}  {subject} ({mime_type}, {} kB{sizes})",
+                    size.div_ceil(1000)
+                )
+            }
             _ if self.outcome == Outcome::PassedOver => {
                 format!("passed over, not an image: {subject}")
             }
@@ -214,21 +246,21 @@ mod tests {
                 json!({
                     "path": "a", "outcome": "imported", "id": id,
                     "url": "http://127.0.0.1:3000/x", "mime_type": "image/png",
-                    "size_bytes": 42, "reason": null,
+                    "size_bytes": 42, "sizes": null, "reason": null,
                 }),
             ),
             (
                 Entry::failed(Outcome::Refused, "is empty".to_owned()).with_path("a"),
                 json!({
                     "path": "a", "outcome": "refused", "id": null, "url": null,
-                    "mime_type": null, "size_bytes": null, "reason": "is empty",
+                    "mime_type": null, "size_bytes": null, "sizes": null, "reason": "is empty",
                 }),
             ),
             (
                 Entry::of(Outcome::PassedOver),
                 json!({
                     "path": null, "outcome": "passed_over", "id": null, "url": null,
-                    "mime_type": null, "size_bytes": null, "reason": null,
+                    "mime_type": null, "size_bytes": null, "sizes": null, "reason": null,
                 }),
             ),
         ] {

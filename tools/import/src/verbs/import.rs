@@ -1,10 +1,13 @@
 //! `image-proxy-import FILE|FOLDER…`: image files become objects and records.
 
-use std::collections::HashMap;
+mod done;
+mod plan;
+mod store;
+
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::parser::ValueSource;
@@ -12,22 +15,23 @@ use clap::{ArgMatches, Args as _, Command};
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
-use crate::bucket::Upload;
-use crate::content::{Accepted, Content, Reading, Source};
+use crate::content::{Accepted, Source};
 use crate::files::{self, Found};
-use crate::gallery::{self, Picture};
+use crate::gallery::{self, Picture, SizeListed};
 use crate::parallel;
 use crate::record::Record;
-use crate::records_route::Put;
-use crate::report::{Entry, Outcome, Report};
-use crate::site::{Site, SiteOptions};
+use crate::removal::Removal;
+use crate::report::{Outcome, Report};
+use crate::site::{SiteOptions, Style};
+use crate::sizes::{Size, Widths};
 use crate::stop::Stop;
 use crate::storage::given;
+use done::Done;
+use plan::{Plan, Prepared};
+use store::{Store, Stored};
 
 /// What the application's variable `max_image_bytes` is by default.
 const DEFAULT_MAX_BYTES: u64 = 52_428_800;
-/// How long a record may still take once the import is to end.
-const GRACE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -42,6 +46,11 @@ pub struct Args {
     /// Let in images of a type that browsers do not show, such as image/tiff; may be repeated
     #[arg(long, value_name = "TYPE")]
     allow_type: Vec<String>,
+
+    /// Make each image in these widths as well, and take away those it has in others: pixels, separated by
+    /// commas, or none; needs --gallery, which tells them [default: leave sizes as they are]
+    #[arg(long, value_name = "WIDTHS", env = "IMAGE_PROXY_SIZES")]
+    sizes: Option<String>,
 }
 
 impl Args {
@@ -62,6 +71,26 @@ impl Args {
             None => Ok(DEFAULT_MAX_BYTES),
         }
     }
+
+    fn widths(&self) -> anyhow::Result<Option<Widths>> {
+        let widths = given(self.sizes.as_ref()).map(|list| list.parse());
+        let widths = widths.transpose().map_err(anyhow::Error::msg);
+        widths.context("--sizes cannot be used")
+    }
+
+    fn plan(&self, gallery: Option<&Path>) -> anyhow::Result<Plan> {
+        let plan = Plan {
+            accepted: Accepted::new(self.max_bytes()?, &self.allow_type)?,
+            widths: self.widths()?,
+            // One that cannot be used is not found out about after hours.
+            listed: gallery.map(gallery::listed).transpose()?,
+        };
+        anyhow::ensure!(
+            plan.widths.is_none() || plan.listed.is_some(),
+            "--sizes needs --gallery with a file: it alone tells which sizes an image has"
+        );
+        Ok(plan)
+    }
 }
 
 /// Imports what `args` names and says what became of it.
@@ -69,18 +98,12 @@ impl Args {
 /// # Errors
 /// When storage or the application fail; what was imported before stays.
 pub async fn run(args: &Args, options: &SiteOptions, stop: &Stop) -> anyhow::Result<ExitCode> {
-    let work = Work {
-        site: options.site()?,
-        accepted: Arc::new(Accepted::new(args.max_bytes()?, &args.allow_type)?),
-        dry_run: options.style.dry_run,
-        stop,
-        turns: Mutex::default(),
-    };
     let gallery = options.gallery();
-    // One that cannot be used is not found out about after hours.
-    if let Some(file) = gallery.as_deref().filter(|file| file.exists()) {
-        gallery::ids(file)?;
-    }
+    let site = options.site()?;
+    let import = Import {
+        plan: Arc::new(args.plan(gallery.as_deref())?),
+        store: Store::new(site, options.style.dry_run, stop),
+    };
     let found = files::find(&args.paths);
     let bytes = found.iter().map(Found::size_bytes).collect();
     let mut report = Report::of_files(&options.style, bytes);
@@ -89,9 +112,9 @@ pub async fn run(args: &Args, options: &SiteOptions, stop: &Stop) -> anyhow::Res
         found.clone(),
         options.parallel,
         stop,
-        |found| work.on_one(found),
+        |found| import.on_one(found),
         |place, done| {
-            let (mut entry, picture) = done.told_of(&found[place], &work.site);
+            let (mut entry, picture) = done.told_of(&found[place], &import.store.site);
             pictures.extend(picture.map(|picture| (place, picture)));
             entry.path = Some(found[place].file().display().to_string());
             Ok(report.add(place, &entry)?)
@@ -101,184 +124,181 @@ pub async fn run(args: &Args, options: &SiteOptions, stop: &Stop) -> anyhow::Res
     pictures.sort_by_key(|(place, _)| *place);
     let pictures = pictures.into_iter().map(|(_, picture)| picture);
     let listed = match gallery {
-        Some(file) if !options.style.dry_run => gallery::add(&file, pictures),
-        _ => Ok(()),
+        Some(file) => {
+            import
+                .list(&file, pictures.collect(), options, &mut report)
+                .await
+        }
+        None => Ok(()),
     };
     report.finish(outcome.and(listed), stop)
 }
 
-/// What became of a file.
-enum Done {
-    /// The application can serve it: it could before, or from now on.
-    Image {
-        id: Uuid,
-        record: Record,
-        content: Content,
-        was_there: bool,
-    },
-    /// It is not for the application, for this reason.
-    Refused(String),
-    /// It is not an image, in a folder that may hold anything.
-    PassedOver,
+struct Import<'a> {
+    plan: Arc<Plan>,
+    store: Store<'a>,
 }
 
-struct Work<'a> {
-    site: Site,
-    accepted: Arc<Accepted>,
-    dry_run: bool,
-    stop: &'a Stop,
-    /// One turn for each object, which is set once it has been taken: the second file of the same bytes
-    /// finds what the first one has brought.
-    turns: Mutex<HashMap<Uuid, Arc<tokio::sync::Mutex<bool>>>>,
-}
-
-impl Work<'_> {
+impl Import<'_> {
     /// `None` when it was to end early.
     async fn on_one(&self, found: Found) -> anyhow::Result<Option<Done>> {
-        let file = found.file().to_owned();
-        let (path, accepted) = match found {
-            Found::Unreadable(_, reason) => return Ok(Some(Done::Refused(reason))),
-            Found::Named(_) | Found::InFolder(_) => (file.clone(), Arc::clone(&self.accepted)),
-        };
-        let reading = spawn_blocking(move || Reading::of(&path, &accepted));
-        let reading = tokio::select! {
-            reading = reading => reading,
-            () = self.stop.requested() => return Ok(None),
-        };
-        // A decoder may panic at bytes that nobody has foreseen; the other files are imported all the same.
-        let reading = reading.unwrap_or_else(|_| {
-            Reading::Refused("cannot be decoded: its decoder failed".to_owned())
-        });
-        match reading {
-            Reading::Image(content, source) => self
-                .store(content, source)
-                .await
-                .with_context(|| format!("cannot import {}", file.display())),
-            Reading::Refused(reason) => Ok(Some(Done::Refused(reason))),
-            Reading::OtherFile if matches!(found, Found::Named(_)) => Ok(Some(Done::Refused(
-                "is not an image of a known type".to_owned(),
-            ))),
-            Reading::OtherFile => Ok(Some(Done::PassedOver)),
+        if let Found::Unreadable(_, reason) = found {
+            return Ok(Some(Done::Refused(reason)));
         }
-    }
-
-    async fn store(&self, content: Content, source: Source) -> anyhow::Result<Option<Done>> {
-        let (id, record) = Record::of(&content);
-        let turn = self.turn(id);
-        let mut turn = turn.lock().await;
-        let is_first = !std::mem::replace(&mut *turn, true);
-        let outcome = if self.dry_run {
-            self.stop.race(self.look(id, &record, is_first)).await?
-        } else {
-            self.write(id, &record, &content, source).await?
-        };
-        Ok(outcome.map(|outcome| match outcome {
-            Stored::Refused(reason) => Done::Refused(reason),
-            Stored::New | Stored::Present => Done::Image {
-                was_there: matches!(outcome, Stored::Present),
-                id,
-                record,
-                content,
-            },
-        }))
-    }
-
-    /// The object first, then its record.
-    async fn write(
-        &self,
-        id: Uuid,
-        record: &Record,
-        content: &Content,
-        source: Source,
-    ) -> anyhow::Result<Option<Stored>> {
-        let (bucket, key) = (&self.site.bucket, &record.storage_key);
-        let upload = bucket.put(key, content, source, self.stop).await?;
-        if upload == Upload::Stopped {
-            return Ok(None);
-        }
-        if upload == Upload::Changed {
-            let reason = "changed while it was imported".to_owned();
-            return Ok(Some(Stored::Refused(reason)));
-        }
-        let put = self.site.application.records.put(id, record);
-        // Under way it is finished, so that what is told is what there is.
-        let too_late = async {
-            self.stop.requested().await;
-            tokio::time::sleep(GRACE).await;
-        };
-        let put = tokio::select! {
-            put = put => put?,
-            () = too_late => return Ok(None),
-        };
-        Ok(Some(match put {
-            Put::Kept if upload == Upload::WasThere => Stored::Present,
-            Put::Kept | Put::Created => Stored::New,
-            Put::Refused(reason) => Stored::Refused(reason),
-        }))
-    }
-
-    async fn look(&self, id: Uuid, record: &Record, is_first: bool) -> anyhow::Result<Stored> {
-        let held = self.site.bucket.held(&record.storage_key).await?;
-        let known = self.site.application.records.get(id).await?;
-        let put = known.if_put(id, record);
-        let is_there = held
-            .difference(record.size_bytes, record.sha256())
-            .is_none();
-        Ok(match put {
-            Put::Refused(reason) => Stored::Refused(reason),
-            Put::Kept if is_there => Stored::Present,
-            Put::Created | Put::Kept if is_first => Stored::New,
-            Put::Created | Put::Kept => Stored::Present,
-        })
-    }
-
-    fn turn(&self, id: Uuid) -> Arc<tokio::sync::Mutex<bool>> {
-        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(turns.entry(id).or_default())
-    }
-}
-
-/// What became of an image.
-enum Stored {
-    New,
-    Present,
-    Refused(String),
-}
-
-impl Done {
-    fn told_of(self, found: &Found, site: &Site) -> (Entry, Option<Picture>) {
-        match self {
-            Self::Refused(reason) => (Entry::failed(Outcome::Refused, reason), None),
-            Self::PassedOver => (Entry::of(Outcome::PassedOver), None),
-            Self::Image {
-                id,
-                record,
-                content,
-                was_there,
-            } => {
-                let outcome = if was_there {
-                    Outcome::Present
-                } else {
-                    Outcome::Imported
-                };
-                let url = site.application.image_url(id);
-                let entry = Entry::of(outcome).with_image(id, &record, url);
-                let picture = Picture {
-                    id,
-                    name: name_of(found.file()),
-                    mime_type: record.mime_type,
-                    size_bytes: record.size_bytes,
-                    dimensions: content.dimensions,
-                };
-                (entry, Some(picture))
+        let file = found.file();
+        let cannot_import = || format!("cannot import {}", file.display());
+        let mut prepared = self.prepare(file, BTreeSet::new()).await;
+        if let Some(Prepared::Image(image)) = &prepared
+            && let Some(sizes) = &image.sizes
+        {
+            let lost = self.store.stop.race(self.lost(&sizes.kept)).await;
+            match lost.with_context(cannot_import)? {
+                None => return Ok(None),
+                Some(lost) if lost.is_empty() => {}
+                Some(lost) => prepared = self.prepare(file, lost).await,
             }
         }
+        match prepared {
+            None => Ok(None),
+            Some(Prepared::Image(image)) => self.bring(*image).await.with_context(cannot_import),
+            Some(Prepared::Refused(reason)) => Ok(Some(Done::Refused(reason))),
+            Some(Prepared::OtherFile) if matches!(found, Found::Named(_)) => Ok(Some(
+                Done::Refused("is not an image of a known type".to_owned()),
+            )),
+            Some(Prepared::OtherFile) => Ok(Some(Done::PassedOver)),
+        }
     }
-}
 
-fn name_of(file: &Path) -> String {
-    let name = file.file_name().unwrap_or(file.as_os_str());
-    name.to_string_lossy().into_owned()
+    async fn prepare(&self, file: &Path, lost: BTreeSet<u32>) -> Option<Prepared> {
+        let (plan, file) = (Arc::clone(&self.plan), file.to_owned());
+        let prepared = spawn_blocking(move || plan.prepare(&file, &lost));
+        tokio::select! {
+            // A decoder may panic at bytes that nobody has foreseen; the other files are imported all
+            // the same.
+            prepared = prepared => Some(prepared.unwrap_or_else(|_| {
+                Prepared::Refused("cannot be decoded: its decoder failed".to_owned())
+            })),
+            () = self.store.stop.requested() => None,
+        }
+    }
+
+    /// The widths of sizes that are listed and that the application cannot serve.
+    async fn lost(&self, sizes: &[SizeListed]) -> anyhow::Result<BTreeSet<u32>> {
+        let mut lost = BTreeSet::new();
+        for size in sizes {
+            if !self.store.has(size.id).await? {
+                lost.insert(size.width);
+            }
+        }
+        Ok(lost)
+    }
+
+    /// The image first, then its sizes: none is ever without it.
+    async fn bring(&self, image: plan::Image) -> anyhow::Result<Option<Done>> {
+        let plan::Image {
+            content,
+            source,
+            sizes,
+            placeholder,
+        } = image;
+        let (id, record) = Record::of(&content);
+        let Some(stored) = self.store.bring(id, &record, &content, source).await? else {
+            return Ok(None);
+        };
+        if let Stored::Refused(reason) = stored {
+            return Ok(Some(Done::Refused(reason)));
+        }
+        let sizes = match sizes {
+            None => None,
+            Some(sizes) => match self.bring_sizes(sizes).await? {
+                None => return Ok(None),
+                sizes => sizes,
+            },
+        };
+        Ok(Some(Done::Image(Box::new(done::Image {
+            was_there: stored == Stored::Present,
+            dimensions: content.dimensions,
+            id,
+            record,
+            placeholder,
+            sizes,
+        }))))
+    }
+
+    async fn bring_sizes(&self, sizes: plan::Sizes) -> anyhow::Result<Option<done::Sizes>> {
+        let mut brought = done::Sizes {
+            all: sizes.kept,
+            reason: sizes.reason,
+            ..done::Sizes::default()
+        };
+        for Size { content, bytes } in sizes.made {
+            let (id, record) = Record::of(&content);
+            let source = Source::Memory(bytes);
+            match self.store.bring(id, &record, &content, source).await? {
+                None => return Ok(None),
+                Some(Stored::Refused(reason)) => {
+                    brought.reason = Some(format!("has a size that {reason}"));
+                    continue;
+                }
+                Some(Stored::Present) => {}
+                Some(Stored::New) => {
+                    brought.made += 1;
+                    brought.made_bytes += record.size_bytes;
+                }
+            }
+            let dimensions = content.dimensions;
+            brought
+                .all
+                .extend(dimensions.map(|dimensions| SizeListed::of(id, &record, dimensions)));
+        }
+        // Within a width they come as they were made, JPEG or PNG first.
+        brought.all.sort_by_key(|size| size.width);
+        Ok(Some(brought))
+    }
+
+    /// Lists the images, and takes away the sizes that none of them has any more: in this order, so that
+    /// the list never tells of what is not there.
+    async fn list(
+        &self,
+        file: &Path,
+        pictures: Vec<Picture>,
+        options: &SiteOptions,
+        report: &mut Report,
+    ) -> anyhow::Result<()> {
+        if pictures.is_empty() && file.exists() {
+            return Ok(());
+        }
+        let Style { dry_run, .. } = options.style;
+        let unlisted: Vec<Uuid> = if dry_run {
+            gallery::unlisted_by(file, pictures)?
+        } else {
+            gallery::add(file, pictures)?
+        };
+        if unlisted.is_empty() {
+            return Ok(());
+        }
+        let stop = self.store.stop;
+        let removal = Removal::new(&self.store.site, false, dry_run);
+        let listed = gallery::ids(file)?;
+        let all = [unlisted.clone(), listed].concat();
+        removal.look_at(all, options.parallel, stop).await?;
+        parallel::each(
+            unlisted,
+            options.parallel,
+            stop,
+            async |id| {
+                removal
+                    .remove(id)
+                    .await
+                    .map(|entry| Some(entry.with_id(id)))
+            },
+            |_, entry| {
+                report.add_removed_size(&entry, entry.outcome == Outcome::Removed);
+                Ok(())
+            },
+        )
+        .await
+    }
 }
 
 #[cfg(test)]

@@ -65,7 +65,14 @@ impl Up<'_> {
         let api = origin(application);
 
         let metadata = self.args.local.metadata;
-        let running = Running::on(&settings, api.clone(), token, metadata, gallery.map(origin));
+        let running = Running::on(
+            &settings,
+            api.clone(),
+            token,
+            metadata,
+            gallery.map(origin),
+            self.args.sizes.clone(),
+        );
         running.write(self.data)?;
         Ok(Announcement {
             samples: samples::import(programs, &running, self.data)?,
