@@ -2,6 +2,7 @@
 
 mod content;
 mod program;
+mod sizes;
 mod storage;
 mod verbs;
 mod warm;

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::storage::Storage;
 use crate::harness::app::{Launch, MetadataStore};
 use crate::harness::images::hex;
-use crate::harness::process::{signal, text_of};
+use crate::harness::process::{peak_resident_bytes, signal, text_of};
 use crate::harness::{App, importer};
 
 const TOKEN: &str = "the-token-of-the-import-tests";
@@ -116,7 +116,12 @@ impl Workshop {
 
     /// An import of all images that is interrupted as soon as it has told of so many.
     pub fn interrupted_after(&self, images: usize) -> Ended {
-        let mut process = self.begin(&["--json"], &[&self.images()]);
+        self.interrupted_with(&["--json"], images)
+    }
+
+    /// As `interrupted_after`, with these arguments, `--json` among them.
+    pub fn interrupted_with(&self, arguments: &[&str], images: usize) -> Ended {
+        let mut process = self.begin(arguments, &[&self.images()]);
         let stderr = text_of(process.stderr.take().unwrap());
         let mut stdout = String::new();
         let mut lines = BufReader::new(process.stdout.take().unwrap());
@@ -142,6 +147,18 @@ impl Workshop {
         process.kill().unwrap();
         process.wait().unwrap();
         assert_eq!(told, images);
+    }
+
+    /// The largest resident set of an import of all images, in bytes, until it has told of so many: less
+    /// than all, so that it is still there.
+    pub fn peak_of(&self, arguments: &[&str], images: usize) -> u64 {
+        let mut process = self.begin(arguments, &[&self.images()]);
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        assert_eq!(lines.by_ref().take(images).count(), images);
+        let peak = peak_resident_bytes(process.id());
+        assert!(lines.all(|line| line.is_ok()));
+        assert!(process.wait().unwrap().success());
+        peak
     }
 
     pub fn gallery_file(&self) -> PathBuf {

@@ -353,7 +353,7 @@ mod tests {
         assert_eq!((sizes(1), sizes(2)), (vec![10, 11], vec![20]));
         assert!(listed[&Uuid::from_u128(1)].has_placeholder);
         assert_eq!(names(&file), ["a", "sized"]);
-        assert_eq!(gone, []);
+        assert!(gone.is_empty());
     }
 
     #[test]

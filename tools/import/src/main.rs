@@ -30,11 +30,13 @@ mod storage;
 mod verbs;
 
 use std::io::{self, ErrorKind};
+use std::num::NonZero;
 use std::process::ExitCode;
+use std::thread::available_parallelism;
 
 use anyhow::Context as _;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 
 use printable::printable;
 use site::SiteOptions;
@@ -109,7 +111,7 @@ fn run(cli: &Cli, is_import: bool) -> anyhow::Result<ExitCode> {
         "files and options of an import cannot stand before another command: run one after the \
          other, and give options of a command after its name"
     );
-    let runtime = Runtime::new().context("cannot start the runtime")?;
+    let runtime = runtime().context("cannot start the runtime")?;
     let outcome = runtime.block_on(async {
         let stop = Stop::on_signals().context("cannot watch for Ctrl-C")?;
         match &cli.verb {
@@ -123,6 +125,15 @@ fn run(cli: &Cli, is_import: bool) -> anyhow::Result<ExitCode> {
     // Nobody waits for a file that is still being decoded.
     runtime.shutdown_background();
     outcome
+}
+
+/// With no more threads that decode than there is memory for: each keeps some of what it has used.
+fn runtime() -> io::Result<Runtime> {
+    let cores = available_parallelism().map_or(1, NonZero::get);
+    Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(cores + 1)
+        .build()
 }
 
 /// The reader of the output has had enough: that is not a failure to report.

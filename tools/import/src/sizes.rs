@@ -17,6 +17,8 @@ mod photograph;
 mod placeholder;
 mod widths;
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 
 use crate::content::{Content, Dimensions, Raster};
@@ -40,24 +42,28 @@ pub struct Made {
     pub placeholder: Option<String>,
 }
 
-/// Makes an image in these widths, all of them smaller than it, and its placeholder.
+/// Makes an image in those of these widths that are missing, all of them smaller than it, and its
+/// placeholder. The others count too: a width looks the same whether it is made with them or later.
 ///
 /// # Errors
 /// It cannot be shown in the colours of a screen, or not be encoded; the text goes on where the image's
 /// name ends.
-pub fn make(raster: Raster, widths: &[u32]) -> Result<Made, String> {
+pub fn make(
+    raster: Raster,
+    widths: &BTreeSet<u32>,
+    missing: &BTreeSet<u32>,
+) -> Result<Made, String> {
     let shown = raster.stored.oriented(raster.orientation);
     let is_photograph = photograph::is_one(&raster);
-    let mut widths = widths.to_vec();
-    widths.sort_unstable_by(|one, other| other.cmp(one));
-
-    let largest = widths.first();
+    let largest = widths.last();
     let first = largest.map_or_else(|| placeholder::dimensions(shown), |width| at(shown, *width));
     let mut canvas = Canvas::upright(raster, first)?;
     let mut sizes = Vec::new();
-    for width in widths {
-        let dimensions = at(shown, width);
-        canvas = canvas.resized(dimensions)?;
+    for width in widths.iter().rev() {
+        canvas = canvas.resized(at(shown, *width))?;
+        if !missing.contains(width) {
+            continue;
+        }
         let mut encoded = encode::all(&canvas, is_photograph)?;
         // In the end all are turned round.
         encoded.reverse();

@@ -1,7 +1,6 @@
-//! What the markers of a JPEG tell: whether it is whole, since decoders make up what is missing at its
-//! end, and whether it is of inks.
+//! Whether a JPEG is whole. Decoders make up what is missing at its end.
 
-use std::io::{self, BufRead, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, Read, Seek};
 
 // ITU-T T.81, table B.1.
 const TEMPORARY: u8 = 0x01;
@@ -25,25 +24,6 @@ pub fn has_an_end(mut jpeg: impl BufRead + Seek) -> io::Result<bool> {
                 jpeg.seek_relative(length.saturating_sub(2).max(0))?;
             }
         }
-    }
-    Ok(false)
-}
-
-/// Whether its pixels are of four components, which are inks in practice: JFIF knows one and three.
-pub fn is_of_inks(mut jpeg: impl BufRead + Seek) -> io::Result<bool> {
-    jpeg.seek(SeekFrom::Start(2))?;
-    while let Some(marker) = next_marker(&mut jpeg)? {
-        let mut length = [0; 2];
-        if jpeg.read_exact(&mut length).is_err() {
-            break;
-        }
-        // Of all from 0xc0 to 0xcf, three begin no frame (table B.1).
-        if matches!(marker, 0xc0..=0xcf if ![0xc4, 0xc8, 0xcc].contains(&marker)) {
-            let mut frame = [0; 6];
-            return Ok(jpeg.read_exact(&mut frame).is_ok() && frame[5] == 4);
-        }
-        let length = i64::from(u16::from_be_bytes(length));
-        jpeg.seek_relative(length.saturating_sub(2).max(0))?;
     }
     Ok(false)
 }
@@ -93,28 +73,6 @@ mod tests {
             let ends = has_an_end(Cursor::new(jpeg)).unwrap();
 
             assert_eq!(ends, *expected, "{}", String::from_utf8_lossy(rest));
-        }
-    }
-
-    #[test]
-    fn four_components_are_inks() {
-        let cases: &[(&[u8], bool)] = &[
-            (b"\xff\xc0\0\x0b\x08\0\x14\0\x1e\x04", true),
-            (
-                b"\xff\xe1\0\x04\xff\xc0\xff\xc2\0\x0b\x08\0\x14\0\x1e\x04",
-                true,
-            ),
-            (b"\xff\xc0\0\x0b\x08\0\x14\0\x1e\x03", false),
-            (b"\xff\xc4\0\x0b\x08\0\x14\0\x1e\x04", false),
-            (b"\xff\xc0\0\x0b\x08", false),
-            (b"", false),
-        ];
-        for (rest, expected) in cases {
-            let jpeg = [b"\xff\xd8", *rest].concat();
-
-            let told = is_of_inks(Cursor::new(jpeg)).unwrap();
-
-            assert_eq!(told, *expected, "{}", String::from_utf8_lossy(rest));
         }
     }
 }

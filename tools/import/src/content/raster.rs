@@ -8,13 +8,13 @@ use image::{ColorType, ImageDecoder, ImageFormat, ImageReader, Limits};
 use super::dimensions::Dimensions;
 use super::memory::Turn;
 use super::unfit::Undecodable;
-use super::{animation, ico, inks, jpeg, webp};
+use super::{animation, ico, jpeg, jpeg_pixels, webp};
 
 /// More is not decoded. Decoders take some more while they work, that of progressive JPEG the most:
 /// two bytes for each byte of its pixels.
-pub const MAX_DECODED_BYTES: u64 = 1024 * 1024 * 1024;
-/// What is made of a photograph takes no more than itself; encoders without loss take a multiple.
-const PHOTOGRAPH_TIMES: u64 = 2;
+const MAX_DECODED_BYTES: u64 = 1024 * 1024 * 1024;
+/// What an image takes while sizes are made of it, in its own bytes; encoders without loss take the most.
+const PHOTOGRAPH_TIMES: u64 = 3;
 const DRAWING_TIMES: u64 = 6;
 
 /// A decoded image, as it is in its file: neither turned nor in the colours of a screen.
@@ -88,12 +88,7 @@ fn decode_from(
     // The decoder of JPEG reads the whole file before it says how large the image is.
     let file_bytes = image.seek(SeekFrom::End(0))?;
     let mut turn = Turn::to_take(file_bytes);
-    image.seek(SeekFrom::Start(start))?;
-    let mut reader = ImageReader::with_format(&mut image, format);
-    let mut limits = Limits::no_limits();
-    limits.max_alloc = Some(MAX_DECODED_BYTES);
-    reader.limits(limits);
-    let mut decoder = reader.into_decoder()?;
+    let mut decoder = open(start, format, &mut image)?;
 
     let decoded_bytes = decoder.total_bytes();
     let capacity = usize::try_from(decoded_bytes).ok();
@@ -111,22 +106,18 @@ fn decode_from(
     let (width, height) = decoder.dimensions();
     let stored = Dimensions { width, height };
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let samples = Samples::Light(decoder.color_type());
-    let profile = if keeps_pixels {
-        decoder.icc_profile().unwrap_or_default()
-    } else {
-        None
-    };
-    let mut pixels = vec![0; capacity];
-    decoder.read_image(&mut pixels)?;
     let dimensions = stored.oriented(orientation);
     if !keeps_pixels {
+        decoder.read_image(&mut vec![0; capacity])?;
         return Ok(Decoded {
             dimensions,
             raster: None,
         });
     }
-    let mut raster = Raster {
+    let profile = decoder.icc_profile().unwrap_or_default();
+    drop(decoder);
+    let (pixels, samples) = pixels_of(start, format, &mut image, profile.is_some())?;
+    let raster = Raster {
         pixels,
         samples,
         stored,
@@ -139,15 +130,45 @@ fn decode_from(
         },
         _turn: turn,
     };
-    // Their profile says what they look like, and not what is made of them without it.
-    if format == ImageFormat::Jpeg && raster.profile.is_some() && jpeg::is_of_inks(&mut image)? {
-        raster.pixels = inks::decode(&mut image)?;
-        raster.samples = Samples::Inks;
-    }
     Ok(Decoded {
         dimensions,
         raster: Some(raster),
     })
+}
+
+fn open<R: BufRead + Seek>(
+    start: u64,
+    format: ImageFormat,
+    image: &mut R,
+) -> Result<impl ImageDecoder, Undecodable> {
+    image.seek(SeekFrom::Start(start))?;
+    let mut reader = ImageReader::with_format(image, format);
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(MAX_DECODED_BYTES);
+    reader.limits(limits);
+    Ok(reader.into_decoder()?)
+}
+
+fn pixels_of(
+    start: u64,
+    format: ImageFormat,
+    image: &mut (impl BufRead + Seek),
+    has_profile: bool,
+) -> Result<(Vec<u8>, Samples), Undecodable> {
+    // Only their profile says what inks look like; without one they are the light that `image` makes of
+    // them, as in browsers.
+    if format == ImageFormat::Jpeg
+        && has_profile
+        && let Some(inks) = jpeg_pixels::inks(image)?
+    {
+        return Ok((inks, Samples::Inks));
+    }
+    let decoder = open(start, format, image)?;
+    let samples = Samples::Light(decoder.color_type());
+    // It fits, as has been seen.
+    let mut pixels = vec![0; usize::try_from(decoder.total_bytes()).unwrap_or_default()];
+    decoder.read_image(&mut pixels)?;
+    Ok((pixels, samples))
 }
 
 #[cfg(test)]

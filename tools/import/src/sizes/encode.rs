@@ -24,7 +24,7 @@ const WEBP: Kind = Kind {
 
 /// Of 100; what both make of it looks alike (specs/009-sizes/research.md, "Encoders").
 const JPEG_QUALITY: u8 = 80;
-const WEBP_QUALITY: f32 = 78.0;
+const WEBP_QUALITY: u8 = 78;
 /// Above so many pixels an encoder takes as long as all smaller sizes together, and hurries.
 const HURRIED_PIXELS: u64 = 1_500_000;
 /// libwebp's methods, from 0 (fast) to 6 (small).
@@ -88,9 +88,10 @@ fn jpeg(canvas: &Canvas) -> Result<Size, String> {
 ///
 /// # Errors
 /// libwebp does not take it.
-pub fn lossy_webp(canvas: &Canvas, quality: f32) -> Result<Size, String> {
+pub fn lossy_webp(canvas: &Canvas, quality: u8) -> Result<Size, String> {
     webp(canvas, |config| {
-        config.quality = quality;
+        config.quality = quality.into();
+        config.alpha_quality = quality.into();
         config.method = if is_hurried(canvas.dimensions) {
             HURRIED_METHOD
         } else {

@@ -11,7 +11,7 @@ use crate::content::Dimensions;
 const SIDE: u32 = 16;
 const MOST_BYTES: usize = 300;
 /// The first that is small enough is taken.
-const QUALITIES: [f32; 4] = [60.0, 30.0, 10.0, 0.0];
+const QUALITIES: [u8; 4] = [60, 30, 10, 0];
 
 /// How large the placeholder of an image is: not more than the image itself.
 pub fn dimensions(shown: Dimensions) -> Dimensions {
@@ -56,17 +56,17 @@ mod tests {
     #[test]
     fn even_noise_becomes_small_enough() {
         let mut state = 1_u32;
-        let pixels = (0..16 * 16 * 4).map(|_| {
+        let mut noise = || {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             state.to_be_bytes()[0]
-        });
+        };
         for is_transparent in [false, true] {
             let canvas = Canvas {
                 dimensions: Dimensions {
                     width: 16,
                     height: 16,
                 },
-                pixels: pixels.clone().collect(),
+                pixels: (0..16 * 16 * 4).map(|_| noise()).collect(),
                 is_transparent,
             };
 

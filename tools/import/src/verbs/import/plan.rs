@@ -81,7 +81,7 @@ impl Plan {
         let listed = listed.get(&id).cloned().unwrap_or_default();
         let width = content.dimensions.map_or(0, |dimensions| dimensions.width);
         let width = if raster.is_some() { width } else { 0 };
-        let mut wanted = self.widths.as_ref().map(|widths| widths.below(width));
+        let wanted = self.widths.as_ref().map(|widths| widths.below(width));
         let mut sizes = wanted.as_ref().map(|wanted| {
             let mut sizes = Sizes {
                 kept: listed.sizes,
@@ -93,12 +93,12 @@ impl Plan {
         });
         let kept = sizes.iter().flat_map(|sizes| &sizes.kept);
         let kept: BTreeSet<u32> = kept.map(|size| size.width).collect();
-        let missing = wanted.take().unwrap_or_default();
-        let missing: Vec<u32> = missing.difference(&kept).copied().collect();
+        let wanted = wanted.unwrap_or_default();
+        let missing: BTreeSet<u32> = wanted.difference(&kept).copied().collect();
         let Some(raster) = raster.filter(|_| !missing.is_empty() || !listed.has_placeholder) else {
             return (sizes, None);
         };
-        match made(raster, &missing) {
+        match made(raster, &wanted, &missing) {
             Ok(made) => {
                 if let Some(sizes) = &mut sizes {
                     sizes.take(made.sizes, self.accepted.max_bytes());
@@ -130,7 +130,7 @@ impl Sizes {
 }
 
 /// An encoder may panic at what nobody has foreseen: the image is imported all the same.
-fn made(raster: Raster, widths: &[u32]) -> Result<Made, String> {
-    catch_unwind(AssertUnwindSafe(|| sizes::make(raster, widths)))
+fn made(raster: Raster, widths: &BTreeSet<u32>, missing: &BTreeSet<u32>) -> Result<Made, String> {
+    catch_unwind(AssertUnwindSafe(|| sizes::make(raster, widths, missing)))
         .unwrap_or_else(|_| Err("cannot be resized: its resizer failed".to_owned()))
 }

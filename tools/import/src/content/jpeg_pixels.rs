@@ -1,4 +1,4 @@
-//! The inks of a CMYK JPEG: what `image` tells of them is already light, of which no profile knows.
+//! The inks of a CMYK JPEG: `image` gives what is already light, which fits no profile.
 
 use std::io::{BufRead, Seek};
 
@@ -11,14 +11,14 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::unfit::Undecodable;
 
-/// Cyan, magenta, yellow and black of each pixel, 255 where there is most.
+/// Cyan, magenta, yellow and black of each pixel, 255 where there is most; `None` where it is of light.
 ///
 /// All that write CMYK into a JPEG invert it, as Adobe does, and browsers expect that whether a file
 /// says so or not.
 ///
 /// # Errors
 /// It cannot be decoded.
-pub fn decode(jpeg: &mut (impl BufRead + Seek)) -> Result<Vec<u8>, Undecodable> {
+pub fn inks(jpeg: &mut (impl BufRead + Seek)) -> Result<Option<Vec<u8>>, Undecodable> {
     let mut bytes = Vec::new();
     jpeg.rewind()?;
     jpeg.read_to_end(&mut bytes)?;
@@ -28,8 +28,13 @@ pub fn decode(jpeg: &mut (impl BufRead + Seek)) -> Result<Vec<u8>, Undecodable> 
         .set_max_height(usize::MAX);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(&bytes), options);
     decoder.decode_headers().map_err(undecodable)?;
-    let stored = decoder.input_colorspace().unwrap_or(ColorSpace::CMYK);
-    decoder.set_options(options.jpeg_set_out_colorspace(stored));
+    let stored = match decoder.input_colorspace() {
+        Some(stored @ (ColorSpace::CMYK | ColorSpace::YCCK)) => stored,
+        _ => return Ok(None),
+    };
+    // Another decoder: this one has chosen how it converts by the options that it read the headers with.
+    let options = options.jpeg_set_out_colorspace(stored);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(&bytes), options);
     let mut pixels = decoder.decode().map_err(undecodable)?;
     let (pixels_of_four, _) = pixels.as_chunks_mut();
     for pixel in pixels_of_four {
@@ -38,7 +43,7 @@ pub fn decode(jpeg: &mut (impl BufRead + Seek)) -> Result<Vec<u8>, Undecodable> 
             _ => pixel.map(|sample| 255 - sample),
         };
     }
-    Ok(pixels)
+    Ok(Some(pixels))
 }
 
 fn undecodable(error: impl std::error::Error + Send + Sync + 'static) -> Undecodable {
@@ -79,12 +84,23 @@ mod tests {
             let encoder = Encoder::new(&mut jpeg, 100);
             encoder.encode(&pixel.repeat(256), 16, 16, stored).unwrap();
 
-            let inks = decode(&mut Cursor::new(&jpeg)).unwrap();
+            let inks = inks(&mut Cursor::new(&jpeg)).unwrap().unwrap();
 
             assert_eq!(inks.len(), 16 * 16 * 4);
             for (told, written) in inks.iter().zip(pixel) {
                 assert!(told.abs_diff(written) <= 2, "{told} of {written}");
             }
         }
+    }
+
+    #[test]
+    fn light_is_not_ink() {
+        let mut jpeg = Vec::new();
+        let encoder = Encoder::new(&mut jpeg, 100);
+        encoder
+            .encode(&[7; 16 * 16 * 3], 16, 16, ColorType::Rgb)
+            .unwrap();
+
+        assert!(inks(&mut Cursor::new(&jpeg)).unwrap().is_none());
     }
 }
