@@ -2,6 +2,7 @@
 
 pub mod running;
 
+use std::collections::BTreeSet;
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
@@ -85,8 +86,23 @@ fn cargo_xtask_up_serves_every_sample_image() {
         assert_eq!(again.ids(), ids);
         assert_serves(&again.offers[0]);
         assert_eq!(again.interrupt().code(), Some(0));
-        assert_eq!(records(data.path(), metadata), 6);
+        assert_eq!(records(data.path(), metadata), listed(data.path()));
     }
+}
+
+/// The images of the gallery, and their sizes.
+fn listed(data: &Path) -> i64 {
+    let list = std::fs::read(data.join(".spin/gallery.json")).unwrap();
+    let list: Vec<Value> = serde_json::from_slice(&list).unwrap();
+    assert_eq!(list.len(), 6);
+    let sizes = list.iter().filter_map(|entry| entry["sizes"].as_array());
+    let ids = sizes
+        .flatten()
+        .chain(&list)
+        .map(|image| image["id"].as_str());
+    let ids: BTreeSet<_> = ids.map(Option::unwrap).collect();
+    assert!(ids.len() > 6, "there are no sizes");
+    ids.len().try_into().unwrap()
 }
 
 #[test]

@@ -16,7 +16,7 @@ pub fn is_animated(format: ImageFormat, image: &mut (impl BufRead + Seek)) -> io
     }
 }
 
-/// The frames of a GIF, counted no further than `most` (GIF89a specification, appendix B).
+/// The frames of a GIF, counted no further than `most` (`GIF89a` specification, appendix B).
 fn gif_frames(gif: &mut (impl BufRead + Seek), most: usize) -> io::Result<usize> {
     const EXTENSION: u8 = 0x21;
     const IMAGE: u8 = 0x2c;

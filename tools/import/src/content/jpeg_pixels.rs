@@ -28,9 +28,8 @@ pub fn inks(jpeg: &mut (impl BufRead + Seek)) -> Result<Option<Vec<u8>>, Undecod
         .set_max_height(usize::MAX);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(&bytes), options);
     decoder.decode_headers().map_err(undecodable)?;
-    let stored = match decoder.input_colorspace() {
-        Some(stored @ (ColorSpace::CMYK | ColorSpace::YCCK)) => stored,
-        _ => return Ok(None),
+    let Some(stored @ (ColorSpace::CMYK | ColorSpace::YCCK)) = decoder.input_colorspace() else {
+        return Ok(None);
     };
     // Another decoder: this one has chosen how it converts by the options that it read the headers with.
     let options = options.jpeg_set_out_colorspace(stored);

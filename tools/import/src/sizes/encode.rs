@@ -22,7 +22,7 @@ const WEBP: Kind = Kind {
     extension: "webp",
 };
 
-/// Of 100; what both make of it looks alike (specs/009-sizes/research.md, "Encoders").
+/// Of 100; what both make of it looks alike (specs/002-api-image-proxy/research.md, "Sizes").
 const JPEG_QUALITY: u8 = 80;
 const WEBP_QUALITY: u8 = 78;
 /// Above so many pixels an encoder takes as long as all smaller sizes together, and hurries.
@@ -77,7 +77,8 @@ fn jpeg(canvas: &Canvas) -> Result<Size, String> {
     let mut bytes = Vec::new();
     let mut encoder = Encoder::new(&mut bytes, JPEG_QUALITY);
     encoder.set_sampling_factor(SamplingFactor::R_4_2_0);
-    encoder.set_optimized_huffman_tables(!is_hurried(canvas.dimensions));
+    // Tables of its own save two of a hundred bytes, and zune-jpeg misreads those of few symbols.
+    encoder.set_optimized_huffman_tables(false);
     encoder
         .encode(&canvas.pixels, side(width)?, side(height)?, ColorType::Rgba)
         .map_err(|error| error.to_string())?;
@@ -112,11 +113,10 @@ fn webp(canvas: &Canvas, choose: impl FnOnce(&mut WebPConfig)) -> Result<Size, S
     let Dimensions { width, height } = canvas.dimensions;
     let mut config = WebPConfig::new().map_err(|()| "libwebp is of another version")?;
     choose(&mut config);
-    let encoder = webp::Encoder::from_rgba(&canvas.pixels, width, height);
-    let encoded = encoder
+    let webp = webp::Encoder::from_rgba(&canvas.pixels, width, height)
         .encode_advanced(&config)
         .map_err(|error| format!("libwebp failed ({})", error as i32))?;
-    Ok(size(WEBP, encoded.to_vec(), canvas.dimensions))
+    Ok(size(WEBP, webp.to_vec(), canvas.dimensions))
 }
 
 fn png(canvas: &Canvas) -> Result<Size, String> {
