@@ -19,6 +19,11 @@ fn a_page_takes_the_sizes_that_it_needs_and_nothing_moves_when_they_come() {
 }
 
 #[test]
+fn the_samples_come_in_sizes_that_keep_their_colours_and_make_a_phone_load_little() {
+    assert_holds_on_what_is_up("up-sizes.test.mjs");
+}
+
+#[test]
 fn each_picture_has_an_address_that_back_and_links_follow() {
     assert_holds_on_pictures_of_its_own("address.test.mjs");
 }

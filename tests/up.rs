@@ -302,7 +302,7 @@ fn another_device_sees_the_pictures_where_up_listens_at_every_address() {
     assert_eq!(config["api"], api.as_str());
     let policy = page.headers["content-security-policy"].to_str().unwrap();
     assert!(
-        policy.contains(&format!("img-src 'self' {api};")),
+        policy.contains(&format!("img-src 'self' data: {api};")),
         "{policy}"
     );
     assert_eq!(picture.status, 200);

@@ -4,7 +4,8 @@ import { open } from "./address.js";
 import { details, element, framed } from "./picture.js";
 
 const tile = document.querySelector("#tile");
-const SLOT = "auto, (max-width: 36rem) 92vw, 26rem"; // as wide as it is; without `auto`, about so wide
+// Not `auto`: a browser may choose for the whole window before a tile is laid out, and then once more.
+const slotOf = ({ width, height }) => `(max-width: 36rem) 92vw, ${Math.round((width && height ? width / height : 1.5) * 18)}rem`;
 const [TALLEST, WIDEST] = [0.6, 3]; // the shapes of tiles, in which pictures of other shapes are whole
 const SMALL = 160; // CSS pixels: what is smaller is not blown up to the size of its tile
 
@@ -36,7 +37,7 @@ export function tileOf(picture, settled) {
   };
   const load = () => {
     button.setAttribute("aria-busy", "true");
-    button.replaceChildren(framed(picture, { slot: SLOT, isTile: true, shown, failed }));
+    button.replaceChildren(framed(picture, { slot: slotOf(picture), isTile: true, shown, failed }));
     button.onclick = () => open(picture);
   };
   load();

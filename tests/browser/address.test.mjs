@@ -21,7 +21,7 @@ test("opening a picture is a step in the history: Back closes it, and Forward op
 
     await page.goBack();
     await isClosed(page);
-    assert.equal(page.url(), `${site.origin}/`);
+    await page.waitForURL(`${site.origin}/`);
     await page.locator("#grid li").nth(1).locator("button:focus").waitFor();
 
     await page.goForward();
@@ -42,7 +42,7 @@ test("turning pages is no step: one Back is enough", () => visit({ pictures: THR
 
   await page.goBack();
   await isClosed(page);
-  assert.equal(page.url(), `${site.origin}/`);
+  await page.waitForURL(`${site.origin}/`);
 }));
 
 for (const [how, close] of Object.entries({
@@ -64,7 +64,7 @@ for (const [how, close] of Object.entries({
       assert.equal(await page.evaluate(() => history.length), steps);
       await page.goBack();
       await isClosed(page);
-      assert.equal(page.url(), `${site.origin}/`);
+      await page.waitForURL(`${site.origin}/`);
     }));
 }
 
@@ -74,7 +74,7 @@ test("a link opens its picture, and closing it stays on the page", () =>
 
     await page.keyboard.press("Escape");
     await isClosed(page);
-    assert.equal(page.url(), `${site.origin}/`);
+    await page.waitForURL(`${site.origin}/`);
 
     await page.evaluate((hash) => (location.hash = hash), first.id);
     await dialogOf(page, "first.jpg").waitFor();

@@ -88,8 +88,8 @@ test("the browser asks nobody but the page's and the API's origin, and no pictur
   const times = (path) => log.sent.filter((line) => line === `GET ${path} HTTP/1.1`).length;
   assert.equal(times("/"), 3, "the page itself is asked for each time");
   for (const picture of listed) {
-    const each = filesOf(picture).map(({ url }) => times(url));
-    assert.equal(each.reduce((sum, times) => sum + times), 1, picture.name);
+    const asked = filesOf(picture).flatMap(({ url, width, mime_type: type }) => Array(times(url)).fill(`${width} px, ${type}`));
+    assert.equal(asked.length, 1, `${picture.name}: ${asked.join("; ")}`);
   }
 });
 

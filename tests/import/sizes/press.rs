@@ -8,13 +8,9 @@ const STRAIGHT: &[u8] = b"\0\0\xff\xff";
 
 /// Its ICC profile (ICC.1:2001-04): what its inks look like, and not how to make a colour of them.
 pub fn profile_of_a_press() -> Vec<u8> {
-    let name = [b"desc\0\0\0\0\0\0\0\x05inks\0", &[0; 78][..], &[0; 1]].concat();
+    let name = [b"desc\0\0\0\0\0\0\0\x05inks\0", &[0; 79][..]].concat();
     let white = [b"XYZ \0\0\0\0", D50].concat();
-    let tags = [
-        (b"desc", &name[..name.len() / 4 * 4]),
-        (b"wtpt", &white),
-        (b"A2B0", &table()),
-    ];
+    let tags = [(b"desc", &name[..]), (b"wtpt", &white), (b"A2B0", &table())];
     let (mut directory, mut body) = (count(tags.len()).to_vec(), Vec::new());
     let start = 128 + 4 + 12 * tags.len();
     for (tag, content) in tags {

@@ -4,7 +4,7 @@ use image::{Delay, DynamicImage, Frame, ImageResult, RgbImage};
 use super::canvas::{Colour, paint, wheel};
 
 const SIZE: u16 = 240;
-const FRAMES: u8 = 24;
+const FRAMES: u8 = 20;
 const PLANETS: u8 = 5;
 // Of the encoder's 1 (best colours) to 30: by eye, no worse than 1 here.
 const SPEED: i32 = 10;
@@ -22,7 +22,7 @@ pub fn gif() -> ImageResult<Vec<u8>> {
                 picture,
                 0,
                 0,
-                Delay::from_numer_denom_ms(60, 1),
+                Delay::from_numer_denom_ms(70, 1),
             ))?;
         }
     }

@@ -33,6 +33,10 @@ const HURRIED_METHOD: i32 = 0;
 /// For images without loss, from 0 (fast) to 100 (small).
 const LOSSLESS_EFFORT: f32 = 50.0;
 
+/// A drawing takes fewer bits a pixel without loss. What takes more, and hides nothing behind it, has shades
+/// and grain everywhere, and is lighter as a photograph.
+const MOST_BITS_OF_A_DRAWING: u64 = 6;
+
 /// The types of a photograph, or the one of a drawing. JPEG and PNG come before WebP.
 ///
 /// # Errors
@@ -40,7 +44,10 @@ const LOSSLESS_EFFORT: f32 = 50.0;
 pub fn all(canvas: &Canvas, is_photograph: bool) -> Result<Vec<Size>, String> {
     let cannot = |error: String| format!("cannot be encoded: {error}");
     if !is_photograph {
-        return drawing(canvas).map(|size| vec![size]).map_err(cannot);
+        let drawing = drawing(canvas).map_err(cannot)?;
+        if canvas.is_transparent || !is_heavy(&drawing) {
+            return Ok(vec![drawing]);
+        }
     }
     let mut sizes = vec![jpeg(canvas).map_err(cannot)?];
     if fits_webp(canvas.dimensions) {
@@ -67,8 +74,17 @@ fn drawing(canvas: &Canvas) -> Result<Size, String> {
     })
 }
 
+fn is_heavy(drawing: &Size) -> bool {
+    let pixels = drawing.content.dimensions.map_or(0, pixels);
+    drawing.content.size_bytes * 8 > pixels * MOST_BITS_OF_A_DRAWING
+}
+
+fn pixels(dimensions: Dimensions) -> u64 {
+    u64::from(dimensions.width) * u64::from(dimensions.height)
+}
+
 fn is_hurried(dimensions: Dimensions) -> bool {
-    u64::from(dimensions.width) * u64::from(dimensions.height) > HURRIED_PIXELS
+    pixels(dimensions) > HURRIED_PIXELS
 }
 
 fn jpeg(canvas: &Canvas) -> Result<Size, String> {
@@ -138,5 +154,52 @@ fn size(kind: Kind, bytes: Vec<u8>, dimensions: Dimensions) -> Size {
     Size {
         content: Content::made(kind, &bytes, dimensions),
         bytes: bytes.into(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+mod tests {
+    use super::*;
+
+    /// 64 × 64 pixels of this alpha, whose colours go by a function of their number.
+    fn canvas(alpha: u8, colour: impl Fn(u32) -> [u8; 3]) -> Canvas {
+        let pixels = (0..64 * 64).flat_map(|number| {
+            let [red, green, blue] = colour(number);
+            [red, green, blue, alpha]
+        });
+        Canvas {
+            dimensions: Dimensions {
+                width: 64,
+                height: 64,
+            },
+            pixels: pixels.collect(),
+            is_transparent: alpha < u8::MAX,
+        }
+    }
+
+    fn grain(number: u32) -> [u8; 3] {
+        let [a, b, c, _] = number.wrapping_mul(2_654_435_761).to_be_bytes();
+        [a, b, c]
+    }
+
+    #[test]
+    fn what_is_heavy_without_loss_is_kept_as_a_photograph_unless_one_looks_through_it() {
+        let stripes = |number: u32| {
+            if number % 64 < 32 {
+                [9, 9, 9]
+            } else {
+                [9, 200, 9]
+            }
+        };
+        for (name, canvas, is_photograph) in [
+            ("stripes", canvas(255, stripes), false),
+            ("grain", canvas(255, grain), true),
+            ("grain that is transparent", canvas(254, grain), false),
+        ] {
+            let sizes = all(&canvas, false).unwrap();
+
+            assert_eq!(sizes.len() == 2, is_photograph, "{name}");
+        }
     }
 }
