@@ -93,7 +93,7 @@ fn jpeg(canvas: &Canvas) -> Result<Size, String> {
     let mut bytes = Vec::new();
     let mut encoder = Encoder::new(&mut bytes, JPEG_QUALITY);
     encoder.set_sampling_factor(SamplingFactor::R_4_2_0);
-    // Tables of its own save two of a hundred bytes, and zune-jpeg misreads those of few symbols.
+    // Tables of its own would save bytes, and zune-jpeg misreads those of few symbols.
     encoder.set_optimized_huffman_tables(false);
     encoder
         .encode(&canvas.pixels, side(width)?, side(height)?, ColorType::Rgba)
