@@ -178,9 +178,14 @@ mod tests {
         }
     }
 
+    /// Nothing of a pixel tells of the next one.
     fn grain(number: u32) -> [u8; 3] {
-        let [a, b, c, _] = number.wrapping_mul(2_654_435_761).to_be_bytes();
-        [a, b, c]
+        let mut mixed = number.wrapping_add(1).wrapping_mul(0x9e37_79b9);
+        for _ in 0..3 {
+            mixed = (mixed ^ (mixed >> 16)).wrapping_mul(0x85eb_ca6b);
+        }
+        let [red, green, blue, _] = mixed.to_be_bytes();
+        [red, green, blue]
     }
 
     #[test]
