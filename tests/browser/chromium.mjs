@@ -33,6 +33,21 @@ export async function inNewPage(browser, options, use) {
   }
 }
 
+/** Red, green and blue of what a page shows at a place. */
+export async function colourAt(page, x, y) {
+  const shot = await page.screenshot({ clip: { x, y, width: 1, height: 1 } });
+  let colour;
+  await inNewPage(page.context().browser(), {}, async (decoder) => {
+    colour = await decoder.evaluate(async (png) => {
+      const bitmap = await createImageBitmap(await (await fetch(`data:image/png;base64,${png}`)).blob());
+      const canvas = new OffscreenCanvas(1, 1).getContext("2d");
+      canvas.drawImage(bitmap, 0, 0);
+      return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
+    }, shot.toString("base64"));
+  });
+  return colour;
+}
+
 /** Runs `visit` in a browser of its own, and returns what that browser's own network log says. */
 export async function networkLogOf(visit) {
   const folder = await mkdtemp(join(tmpdir(), "gallery-"));

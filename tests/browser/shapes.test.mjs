@@ -4,9 +4,10 @@ import assert from "node:assert/strict";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { before, test } from "node:test";
+import { colourAt } from "./chromium.mjs";
 import { MOVING, PNG, WEBP, pictureOf } from "./pictures.mjs";
-import { colourAt, visit } from "./visit.mjs";
 import { told } from "./told.mjs";
+import { visit } from "./visit.mjs";
 
 const SCREENSHOTS = told("SCREENSHOTS");
 const PHONE = { width: 390, height: 844 };

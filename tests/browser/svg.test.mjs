@@ -2,14 +2,11 @@
 // `tests/gallery.rs` starts `cargo xtask up` and runs this.
 
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { inNewPage, launch } from "./chromium.mjs";
+import { colourAt, inNewPage, launch } from "./chromium.mjs";
 import { hostileSvg, startCanary } from "./hostile.mjs";
+import { importFile } from "./import.mjs";
 import { told } from "./told.mjs";
 
 const API = told("API");
@@ -42,35 +39,9 @@ before(async () => (browser = await launch(["--disable-site-isolation-trials"]))
 after(() => browser.close());
 
 /** The URL of an SVG that is in storage from now on. */
-async function imported(name, svg) {
-  const folder = await mkdtemp(join(tmpdir(), "svg-"));
-  try {
-    const file = join(folder, name);
-    await writeFile(file, svg);
-    const said = execFileSync(told("XTASK"), ["import", "--data", told("DATA"), file], { encoding: "utf8" });
-    const [id] = said.match(/[0-9a-f]{8}-[0-9a-f-]{27}/);
-    return `${API}/api/v1/images/${id}/file`;
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-}
+const imported = async (name, svg) => `${API}/api/v1/images/${await importFile(name, svg)}/file`;
 
 const ran = (frame) => frame.locator("svg").first().getAttribute("data-ran");
-
-/** Red, green and blue of what the page shows at a place. */
-async function colourAt(page, x, y) {
-  const shot = await page.screenshot({ clip: { x, y, width: 1, height: 1 } });
-  let colour;
-  await inNewPage(browser, {}, async (decoder) => {
-    colour = await decoder.evaluate(async (png) => {
-      const bitmap = await createImageBitmap(await (await fetch(`data:image/png;base64,${png}`)).blob());
-      const canvas = new OffscreenCanvas(1, 1).getContext("2d");
-      canvas.drawImage(bitmap, 0, 0);
-      return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
-    }, shot.toString("base64"));
-  });
-  return colour;
-}
 
 for (const [where, open] of Object.entries(WHERE)) {
   test(`an SVG ${where} shows the picture that it embeds, and runs no script`, () => inNewPage(browser, {}, async (page) => {

@@ -2,12 +2,9 @@
 // runs this.
 
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { inNewPage, launch } from "./chromium.mjs";
+import { importFile } from "./import.mjs";
 import { told } from "./told.mjs";
 
 const GALLERY = told("GALLERY");
@@ -91,14 +88,8 @@ async function list() {
 
 /** What the list has of a picture that is in storage from now on. */
 async function imported(name, bytes) {
-  const folder = await mkdtemp(join(tmpdir(), "sizes-"));
-  try {
-    await writeFile(join(folder, name), bytes);
-    execFileSync(told("XTASK"), ["import", "--data", told("DATA"), join(folder, name)]);
-    return (await list()).find((picture) => picture.name === name);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+  const id = await importFile(name, bytes);
+  return (await list()).find((picture) => picture.id === id);
 }
 
 // Bars of colours, with their profile.

@@ -36,18 +36,3 @@ export async function arePicturesShown(page, count) {
     count,
   );
 }
-
-/** Red, green and blue of what the page shows at a place. */
-export async function colourAt(page, x, y) {
-  const shot = await page.screenshot({ clip: { x, y, width: 1, height: 1 } });
-  let colour;
-  await inNewPage(browser, {}, async (decoder) => {
-    colour = await decoder.evaluate(async (png) => {
-      const bitmap = await createImageBitmap(await (await fetch(`data:image/png;base64,${png}`)).blob());
-      const canvas = new OffscreenCanvas(1, 1).getContext("2d");
-      canvas.drawImage(bitmap, 0, 0);
-      return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
-    }, shot.toString("base64"));
-  });
-  return colour;
-}
