@@ -12,7 +12,13 @@ use crate::harness::{can_run, is_installed, root, say, skip};
 
 const MANIFESTS: &str = "deploy/spinkube";
 const OVERLAYS: [&str; 2] = ["aws", "minio-demo"];
-const GUIDE: &str = "docs/deploy.md";
+/// The guide, page by page.
+const GUIDE: [&str; 4] = [
+    "docs/deploy.md",
+    "docs/spinkube.md",
+    "docs/hosted-spin.md",
+    "docs/operate.md",
+];
 
 #[test]
 fn every_document_of_every_overlay_fits_its_schema_the_others_and_spin_toml() {
@@ -215,7 +221,7 @@ fn the_guide_makes_every_secret_that_the_manifests_need_or_may_have() {
                     .to_owned(),
             )
         });
-        let made = made.unwrap_or_else(|| panic!("{GUIDE} does not make {secret}"));
+        let made = made.unwrap_or_else(|| panic!("the guide does not make {secret}"));
         for key in keys.split(", ") {
             assert!(made.contains(&format!("--from-literal={key}=")), "{key}");
         }
@@ -295,7 +301,7 @@ fn the_guides_line_for_the_log_tells_the_failures_of_the_last_hour_and_their_cau
         return;
     }
     let [line] = &commands("jq ")[..] else {
-        panic!("{GUIDE} has not one line of jq");
+        panic!("the guide has not one line of jq");
     };
     let (recent, old) = (minutes_ago(10), minutes_ago(70));
     let log = [
@@ -357,7 +363,7 @@ fn every_file_that_the_guide_names_exists() {
     assert!(paths.len() > 5, "{paths:?}");
 
     for path in paths {
-        assert!(root().join(&path).exists(), "{GUIDE} names {path}");
+        assert!(root().join(&path).exists(), "the guide names {path}");
     }
 }
 
@@ -377,7 +383,7 @@ impl Tools {
         let Some(crds) = crds() else {
             // No package registry has them, so that not every machine can.
             skip(&format!(
-                "SpinKube's CRDs are missing: {GUIDE} shows how to download them"
+                "SpinKube's CRDs are missing: docs/spinkube.md shows how to download them"
             ));
             return None;
         };
@@ -440,9 +446,15 @@ fn change(file: &Path, find: &str, replace: &str) {
     fs::write(file, before.replace(find, replace)).unwrap();
 }
 
+fn guide() -> String {
+    GUIDE
+        .map(|page| fs::read_to_string(root().join(page)).unwrap())
+        .join("\n")
+}
+
 /// The guide's command lines that begin like this.
 fn commands(beginning: &str) -> Vec<String> {
-    let guide = fs::read_to_string(root().join(GUIDE)).unwrap();
+    let guide = guide();
     guide
         .lines()
         .map(str::trim)
@@ -453,7 +465,7 @@ fn commands(beginning: &str) -> Vec<String> {
 
 /// The project's files and folders that the guide names by their path.
 fn paths() -> BTreeSet<String> {
-    let guide = fs::read_to_string(root().join(GUIDE)).unwrap();
+    let guide = guide();
     guide
         .split(|character: char| character.is_whitespace() || "`@()\"".contains(character))
         .map(|word| word.trim_end_matches(['.', ',', ';', ':']))

@@ -15,6 +15,7 @@ mod conditional_requests;
 mod configuration;
 mod cors;
 mod deploy;
+mod documents;
 mod faults;
 mod gallery;
 mod head_and_options;

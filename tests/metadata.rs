@@ -13,7 +13,7 @@ use crate::harness::host::is_embedded_without;
 use crate::harness::{App, Storage, TestImage, on_each_store};
 
 const CREATE_TABLE: &str = ": create it by `spin up --sqlite @migrations/0001_images.sql`, or on \
-    libSQL as docs/deploy.md says";
+    libSQL as docs/spinkube.md says";
 const OTHER_TABLE: &str = ": the table images is not the one of migrations/0001_images.sql";
 
 #[test]

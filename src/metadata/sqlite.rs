@@ -141,7 +141,7 @@ fn unavailable(error: Error) -> MetadataError {
 /// the table is another one.
 fn hint(cause: &str) -> &'static str {
     if cause.contains("no such table: images") {
-        ": create it by `spin up --sqlite @migrations/0001_images.sql`, or on libSQL as docs/deploy.md says"
+        ": create it by `spin up --sqlite @migrations/0001_images.sql`, or on libSQL as docs/spinkube.md says"
     } else if cause.contains("column") {
         ": the table images is not the one of migrations/0001_images.sql"
     } else {
