@@ -5,8 +5,8 @@ Three questions, in this order:
   1. Does it fit its schema? Kubernetes' own for the built-in kinds, strictly; for SpinKube's kinds
      the CRDs. A field that does not exist is an error in both.
   2. Do the documents fit each other? Names, keys, selectors, and what SpinKube's operator refuses.
-  3. Do they fit spin.toml? Every required variable is supplied, every secret one by a Secret, and none
-     that does not exist.
+  3. Do they fit spin.toml? Every variable can be set, every required one is, every secret one by a
+     Secret, and none that does not exist.
 """
 
 import argparse
@@ -34,6 +34,8 @@ READINESS = "/readyz"
 HEALTH = "/.well-known/spin/health"
 # As long as SQLite waits for a lock, in Spin.
 LOCK_SECONDS = 5
+# Beside the folder of the overlays.
+DEPLOYMENT_PATCH = "deployment.yaml"
 
 # The CRDs are long: read by libyaml where there is one.
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -59,6 +61,7 @@ def main() -> int:
             "credentials": stack.credential_faults(),
             "variables of spin.toml": stack.variable_faults(application),
             "stores of spin.toml": stack.store_faults(application),
+            DEPLOYMENT_PATCH: stack.patch_faults(overlay.parent.parent / DEPLOYMENT_PATCH),
         }.items():
             say(overlay.name, subject, found)
             faults += len(found)
@@ -201,6 +204,8 @@ class Stack:
                 if field in kinds:
                     optional = reference.get("optional", False)
                     yield document, kinds[field], reference["name"], reference["key"], optional
+                elif field == "loadFromSecret":
+                    yield document, "Secret", reference, "runtime-config.toml", False
 
     def reference_faults(self) -> list[str]:
         faults, used = [], set()
@@ -287,6 +292,23 @@ class Stack:
                 faults.append(f"{name_of(document)} leads elsewhere than to Service {self.name}, port 80")
         return faults
 
+    def patch_faults(self, file: Path) -> list[str]:
+        """Of the patch, if there is one, for the Deployment that the operator makes."""
+        if not file.exists():
+            return []
+        spec = yaml.load(file.read_text(), Loader)["spec"]
+        deployment = {"apiVersion": "apps/v1", "kind": "Deployment", "spec": {"selector": {}, **spec}}
+        faults = schema_faults(deployment, {})
+        if faults:
+            return faults
+        pod = spec["template"]["spec"]
+        [container] = pod["containers"]
+        if container["name"] != self.name:
+            faults.append(f"there is no container {container['name']}: the operator calls it {self.name}")
+        if container["lifecycle"]["preStop"]["sleep"]["seconds"] >= pod["terminationGracePeriodSeconds"]:
+            faults.append("preStop takes all of terminationGracePeriodSeconds")
+        return faults
+
     def credential_faults(self) -> list[str]:
         return [
             f"{name_of(secret)} has its values in a file"
@@ -300,15 +322,17 @@ class Stack:
         from_secrets = {name for name, source in sources.items() if "secretKeyRef" in source}
         faults = [f"{name} is required and not supplied" for name in sorted(application.required - supplied)]
         faults += [f"{name} does not exist" for name in sorted(supplied - application.variables)]
+        optional = application.variables - application.required
+        faults += [f"{name} cannot be set: the SpinApp does not read it" for name in sorted(optional - supplied)]
         faults += [f"{name} is secret and comes from no Secret" for name in sorted(application.secret - from_secrets)]
         return faults
 
     def store_faults(self, application: Application) -> list[str]:
         faults = []
-        configured = {
-            field: {store["name"] for store in self.spec.get("runtimeConfig", {}).get(field, [])}
-            for field in application.stores
-        }
+        runtime = self.spec.get("runtimeConfig", {})
+        if "loadFromSecret" in runtime:
+            return [f"{field} is ignored beside loadFromSecret" for field in application.stores if field in runtime]
+        configured = {field: {store["name"] for store in runtime.get(field, [])} for field in application.stores}
         for field, labels in configured.items():
             faults += [f"{field}: {label} is not granted" for label in sorted(labels - application.stores[field])]
         settings = [document.get("data", {}) for document in self.of_kind("ConfigMap")]
