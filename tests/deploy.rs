@@ -1,5 +1,9 @@
 //! The manifests of `deploy/spinkube` and the guide to them, by the tools that a cluster's owner has.
 
+mod hosted;
+mod verbs;
+mod versions;
+
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
@@ -40,7 +44,7 @@ fn every_document_of_every_overlay_fits_its_schema_the_others_and_spin_toml() {
 }
 
 /// A file, what in it, by what it is replaced, and what is then said.
-const MISTAKES: [(&str, &str, &str, &str); 20] = [
+const MISTAKES: [(&str, &str, &str, &str); 22] = [
     (
         "base/spin-app.yaml",
         "initialDelaySeconds: 1\n",
@@ -100,6 +104,18 @@ const MISTAKES: [(&str, &str, &str, &str); 20] = [
         "s3_bucket=",
         "s3_buket=",
         "has no key s3_bucket",
+    ),
+    (
+        "base/spin-app.yaml",
+        "name: log\n",
+        "name: s3_bucket\n",
+        "log cannot be set: the SpinApp does not read it",
+    ),
+    (
+        "deployment.yaml",
+        "name: image-proxy\n",
+        "name: proxy\n",
+        "there is no container proxy: the operator calls it image-proxy",
     ),
     (
         "overlays/aws/image.yaml",
@@ -195,6 +211,27 @@ fn records_move_to_another_store_by_one_line_of_an_overlay() {
     let report = text(&output);
     assert!(output.status.success(), "{report}");
     assert!(report.contains("needs Secret image-proxy-metadata with url\n"));
+}
+
+#[test]
+fn the_patches_that_the_guide_gives_for_an_overlay_fit_it() {
+    let Some(tools) = Tools::find() else { return };
+    let patches = patches();
+    assert_eq!(patches.len(), 2, "{patches:?}");
+
+    for patch in patches {
+        let manifests = copy_of_the_manifests();
+        let overlay = manifests.path().join("overlays/aws");
+        change(
+            &overlay.join("kustomization.yaml"),
+            "\npatches:\n",
+            &format!("\npatches:\n{patch}"),
+        );
+
+        let output = tools.validate(&[overlay]);
+
+        assert!(output.status.success(), "{patch}{}", text(&output));
+    }
 }
 
 #[test]
@@ -461,6 +498,28 @@ fn commands(beginning: &str) -> Vec<String> {
         .filter(|line| line.starts_with(beginning))
         .map(str::to_owned)
         .collect()
+}
+
+/// The guide's blocks of YAML that are entries of `patches`, indented as those of the overlays.
+fn patches() -> Vec<String> {
+    let guide = guide();
+    let mut patches = Vec::new();
+    let mut lines = guide.lines();
+    while let Some(line) = lines.next() {
+        if line.trim() != "```yaml" {
+            continue;
+        }
+        let block: Vec<_> = lines
+            .by_ref()
+            .take_while(|line| line.trim() != "```")
+            .collect();
+        let indent = block[0].len() - block[0].trim_start().len();
+        if block[0].trim_start().starts_with("- target:") {
+            let lines = block.iter().map(|line| format!("  {}\n", &line[indent..]));
+            patches.push(lines.collect());
+        }
+    }
+    patches
 }
 
 /// The project's files and folders that the guide names by their path.
