@@ -419,9 +419,7 @@ impl Tools {
         let python = PathBuf::from(python?);
         let Some(crds) = crds() else {
             // No package registry has them, so that not every machine can.
-            skip(&format!(
-                "SpinKube's CRDs are missing: docs/spinkube.md shows how to download them"
-            ));
+            skip("SpinKube's CRDs are missing: docs/spinkube.md shows how to download them");
             return None;
         };
         Some(Self { python, crds })
