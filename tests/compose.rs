@@ -3,6 +3,7 @@
 
 mod dockerfile;
 mod file;
+mod mistakes;
 mod rules;
 mod running;
 
@@ -22,6 +23,7 @@ use crate::harness::response::{Response, send};
 use crate::harness::root;
 use dockerfile::{Dockerfile, Ignored};
 use file::{Compose, Tools};
+use mistakes::MISTAKES;
 use rules::Deployment;
 use running::{Published, Running};
 
@@ -79,184 +81,6 @@ fn each_service_is_confined_pinned_awaited_and_given_what_it_reads() {
     assert_eq!(faults, [""; 0]);
 }
 
-/// A file, what in it, by what it is replaced, and what is then said.
-const MISTAKES: [(&str, &str, &str, &str); 29] = [
-    (
-        COMPOSE,
-        "  read_only: true\n",
-        "",
-        "app: can write to its root",
-    ),
-    (
-        COMPOSE,
-        "cap_drop: [ALL]",
-        "cap_drop: [NET_RAW]",
-        "storage: keeps capabilities",
-    ),
-    (
-        COMPOSE,
-        "no-new-privileges:true",
-        "seccomp:unconfined",
-        "import: can gain privileges",
-    ),
-    (
-        COMPOSE,
-        "  init: true\n",
-        "",
-        "gallery: does not end when it is told to",
-    ),
-    (
-        COMPOSE,
-        "user: \"1000:1000\"",
-        "user: \"0:0\"",
-        "storage: runs as root",
-    ),
-    (
-        DOCKERFILE,
-        "USER 10001:10001\nEXPOSE",
-        "EXPOSE",
-        "app: runs as root",
-    ),
-    (
-        DOCKERFILE,
-        "USER 10001:10001\n",
-        "USER root\n",
-        "gallery: runs as root",
-    ),
-    (
-        COMPOSE,
-        "    network_mode: none\n",
-        "    privileged: true\n",
-        "samples: is given more than it needs",
-    ),
-    (
-        COMPOSE,
-        "\"127.0.0.1:${PORT",
-        "\"${PORT",
-        "gallery: is reached from other machines",
-    ),
-    (
-        COMPOSE,
-        "seaweedfs:4.47",
-        "seaweedfs:latest",
-        "storage: docker.io/chrislusf/seaweedfs:latest is not pinned to a version",
-    ),
-    (
-        COMPOSE,
-        "seaweedfs:4.47",
-        "seaweedfs",
-        "seaweedfs is not pinned to a version",
-    ),
-    (
-        DOCKERFILE,
-        "debian:12.15-slim",
-        "debian:bookworm-slim",
-        "debian:bookworm-slim is not pinned to a version",
-    ),
-    (
-        DOCKERFILE,
-        "spin:v4.0.2",
-        "spin:canary",
-        "spin:canary is not pinned to a version",
-    ),
-    (
-        COMPOSE,
-        "dockerfile: deploy/Dockerfile",
-        "dockerfile: Dockerfile",
-        "app: \"Dockerfile\" does not exist",
-    ),
-    (
-        COMPOSE,
-        "target: app",
-        "target: application",
-        "app: the Dockerfile has no stage application",
-    ),
-    (
-        DOCKERFILE,
-        "COPY spin.toml ./",
-        "COPY spin.tml ./",
-        "spin.tml does not exist",
-    ),
-    (
-        DOCKERFILE,
-        "COPY deploy/container.toml deploy/",
-        "COPY deploy/container.toml ./",
-        "deploy/container.toml is at another place in the image",
-    ),
-    (
-        IGNORED,
-        "!examples/gallery\n",
-        "",
-        "examples/gallery is not sent to Docker",
-    ),
-    (
-        IGNORED,
-        "!wit\n",
-        "!wits\n",
-        ".dockerignore: wits does not exist",
-    ),
-    (
-        COMPOSE,
-        "{condition: service_healthy}",
-        "{condition: service_started}",
-        "app: waits for storage without service_healthy",
-    ),
-    (
-        COMPOSE,
-        "samples: {condition: service_completed_successfully}",
-        "samples: {condition: service_started}",
-        "import: waits for samples without service_completed_successfully",
-    ),
-    (
-        COMPOSE,
-        "      samples: {condition: service_completed_successfully}\n",
-        "",
-        "import: does not wait for samples, which fills samples",
-    ),
-    (
-        COMPOSE,
-        ", required: false}",
-        "}",
-        "gallery: one refused picture would keep it from starting",
-    ),
-    (
-        COMPOSE,
-        "    healthcheck:\n",
-        "    x-healthcheck:\n",
-        "storage: nobody can tell whether it is healthy",
-    ),
-    (
-        COMPOSE,
-        "networks: [behind, front]",
-        "networks: [front]",
-        "import: cannot reach app",
-    ),
-    (
-        COMPOSE,
-        "http://storage:8333",
-        "http://minio:8333",
-        "app: cannot reach minio",
-    ),
-    (
-        COMPOSE,
-        "  SPIN_VARIABLE_S3_BUCKET:",
-        "  SPIN_VARIABLE_S3_BUKET:",
-        "app: s3_bucket is required and not supplied; app: SPIN_VARIABLE_S3_BUKET is not a variable of spin.toml; import: nothing reads SPIN_VARIABLE_S3_BUKET",
-    ),
-    (
-        COMPOSE,
-        "IMAGE_PROXY_RECORDS_TOKEN",
-        "RECORDS_TOKEN",
-        "import: nothing reads RECORDS_TOKEN",
-    ),
-    (
-        COMPOSE,
-        "\"records:/data\"",
-        "\"record:/data\"",
-        "app: mounts record, which is not a volume",
-    ),
-];
-
 #[test]
 fn a_file_that_would_not_work_or_be_unsafe_is_refused_with_the_reason() {
     let Some(tools) = Tools::find() else { return };
@@ -286,6 +110,36 @@ fn a_folder_of_ones_own_takes_the_place_of_the_samples_and_is_only_read() {
         images,
         Some(&("/home/me/Pictures".into(), "/images".into(), false))
     );
+}
+
+#[test]
+fn every_file_and_stage_that_a_command_of_the_page_or_a_comment_names_exists() {
+    let dockerfile = fs::read_to_string(root().join(DOCKERFILE)).unwrap();
+    let stages = Dockerfile::parse(&dockerfile);
+    let pages = ["docs/compose.md", COMPOSE, DOCKERFILE];
+    let pages = pages.map(|page| fs::read_to_string(root().join(page)).unwrap());
+    let text = pages.join("\n");
+    let commands: Vec<_> = text
+        .lines()
+        .filter(|line| line.contains("docker "))
+        .collect();
+    let named = |option: &str| -> BTreeSet<_> {
+        let after = commands.iter().flat_map(|line| line.split(option).skip(1));
+        after
+            .filter_map(|rest| rest.split_whitespace().next())
+            .collect()
+    };
+
+    let (files, targets) = (
+        &named("compose -f ") | &named("--file "),
+        named("--target "),
+    );
+
+    assert_eq!(files, BTreeSet::from([COMPOSE, DOCKERFILE]));
+    assert_eq!(targets, BTreeSet::from(["app", "tools"]));
+    for target in targets {
+        assert!(stages.stage(target).is_some(), "{target}");
+    }
 }
 
 #[test]
@@ -376,7 +230,9 @@ fn write_most_of_the_samples(folder: &Path) {
         fs::write(folder.join(name), gif(name, 1000)).unwrap();
     }
     let mut wide = Cursor::new(Vec::new());
-    let pixels = RgbImage::from_fn(700, 20, |x, _| image::Rgb([(x / 4) as u8, 0, 80]));
+    let pixels = RgbImage::from_fn(700, 20, |x, _| {
+        image::Rgb([u8::try_from(x / 4).unwrap(), 0, 80])
+    });
     pixels.write_to(&mut wide, ImageFormat::Png).unwrap();
     fs::write(folder.join("mandelbrot.png"), wide.into_inner()).unwrap();
 }
@@ -427,9 +283,8 @@ fn against_the_schema(tools: &Tools, file: &Path) -> Output {
 fn copy(path: &str, ignored: &Ignored, to: &Path) {
     let (from, target) = (root().join(path), to.join(path));
     if !ignored.sends(path) {
-        return;
-    }
-    if from.is_dir() {
+        // Left out of the folder that it is in.
+    } else if from.is_dir() {
         for entry in fs::read_dir(from).unwrap() {
             let name = entry.unwrap().file_name();
             copy(&format!("{path}/{}", name.to_str().unwrap()), ignored, to);

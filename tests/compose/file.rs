@@ -1,7 +1,7 @@
 //! `deploy/compose.yaml`, as Compose reads it.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
@@ -11,7 +11,7 @@ use crate::harness::can_run;
 
 /// The programs from PyPI that read and check it, and SeaweedFS.
 pub struct Tools {
-    python: std::path::PathBuf,
+    python: PathBuf,
 }
 
 impl Tools {
@@ -25,7 +25,7 @@ impl Tools {
         })
     }
 
-    pub fn program(&self, name: &str) -> std::path::PathBuf {
+    pub fn program(&self, name: &str) -> PathBuf {
         self.python.with_file_name(name)
     }
 
@@ -84,7 +84,7 @@ impl Compose {
             let next = self.services().find(|(name, service)| {
                 !is_in(name) && service.dependencies().all(|(other, _)| is_in(other))
             });
-            order.push(next.expect("services wait for each other"));
+            order.push(next.unwrap_or_else(|| panic!("services wait for each other")));
         }
         order
     }

@@ -110,9 +110,10 @@ impl Deployment {
                 .compose
                 .service(other)
                 .is_some_and(Service::is_one_shot);
-            let condition = match is_one_shot {
-                true => "service_completed_successfully",
-                false => "service_healthy",
+            let condition = if is_one_shot {
+                "service_completed_successfully"
+            } else {
+                "service_healthy"
             };
             if dependency["condition"] != condition {
                 faults.push(format!("waits for {other} without {condition}"));
@@ -152,7 +153,7 @@ impl Deployment {
                     .iter()
                     .any(|network| networks.contains(network))
             });
-            !shared && *host != "localhost"
+            !shared && !["localhost", "127.0.0.1"].contains(host)
         });
         unreachable
             .map(|host| format!("cannot reach {host}"))
@@ -260,8 +261,9 @@ fn pinned(image: &str) -> Result<(), String> {
         && version
             .chars()
             .all(|letter| letter.is_ascii_digit() || letter == '.');
-    match is_version || image.contains("@sha256:") {
-        true => Ok(()),
-        false => Err(format!("{image} is not pinned to a version")),
+    if is_version || image.contains("@sha256:") {
+        Ok(())
+    } else {
+        Err(format!("{image} is not pinned to a version"))
     }
 }
