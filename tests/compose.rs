@@ -219,7 +219,7 @@ fn the_services_commands_show_the_samples_in_a_gallery() {
     }
     let sizes = pictures
         .iter()
-        .flat_map(|picture| picture["sizes"].as_array());
+        .filter_map(|picture| picture["sizes"].as_array());
     let size = &sizes.flatten().next().unwrap()["url"];
     get(&format!("{api}{}", size.as_str().unwrap()), &gallery);
 }

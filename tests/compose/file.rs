@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::dockerfile::words;
 use crate::harness::can_run;
 
-/// The programs from PyPI that read and check it, and SeaweedFS.
+/// The programs from `PyPI` that read and check it, and SeaweedFS.
 pub struct Tools {
     python: PathBuf,
 }

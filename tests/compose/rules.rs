@@ -25,7 +25,7 @@ impl Deployment {
                 self.waiting(name, service),
                 self.reach(service),
                 self.mounts(service),
-                self.variables(service),
+                variables(service),
             ];
             let of_service = of_service.concat().into_iter();
             faults.extend(of_service.map(|fault| format!("{name}: {fault}")));
@@ -176,40 +176,6 @@ impl Deployment {
         faults
     }
 
-    fn variables(&self, service: &Service) -> Vec<String> {
-        let given = service.environment();
-        let runs_importer = service
-            .list("command")
-            .first()
-            .is_some_and(|word| word == "image-proxy-import");
-        if runs_importer {
-            let help = Command::new(importer()).arg("--help").output().unwrap();
-            let help = String::from_utf8(help.stdout).unwrap();
-            let unread = given
-                .keys()
-                .filter(|name| !help.contains(&format!("[env: {name}")));
-            return unread.map(|name| format!("nothing reads {name}")).collect();
-        }
-        if service.target() != Some("app") {
-            return Vec::new();
-        }
-        let manifest = std::fs::read_to_string(root().join("spin.toml")).unwrap();
-        let manifest: toml::Table = toml::from_str(&manifest).unwrap();
-        let variables = manifest["variables"].as_table().unwrap();
-        let in_environment = |name: &str| format!("SPIN_VARIABLE_{}", name.to_uppercase());
-        let missing = variables.iter().filter(|(name, variable)| {
-            variable.get("required").is_some() && !given.contains_key(&in_environment(name))
-        });
-        let missing = missing.map(|(name, _)| format!("{name} is required and not supplied"));
-        let unknown = given.keys().filter(|name| {
-            !variables
-                .keys()
-                .any(|known| in_environment(known) == **name)
-        });
-        let unknown = unknown.map(|name| format!("{name} is not a variable of spin.toml"));
-        missing.chain(unknown).collect()
-    }
-
     fn files(&self) -> Vec<String> {
         let mut faults = Vec::new();
         for stage in self.dockerfile.stages() {
@@ -240,6 +206,41 @@ impl Deployment {
         faults.extend(unknown.map(|path| format!(".dockerignore: {path} does not exist")));
         faults
     }
+}
+
+/// Whether it is given what it needs, and nothing that nobody reads.
+fn variables(service: &Service) -> Vec<String> {
+    let given = service.environment();
+    let runs_importer = service
+        .list("command")
+        .first()
+        .is_some_and(|word| word == "image-proxy-import");
+    if runs_importer {
+        let help = Command::new(importer()).arg("--help").output().unwrap();
+        let help = String::from_utf8(help.stdout).unwrap();
+        let unread = given
+            .keys()
+            .filter(|name| !help.contains(&format!("[env: {name}")));
+        return unread.map(|name| format!("nothing reads {name}")).collect();
+    }
+    if service.target() != Some("app") {
+        return Vec::new();
+    }
+    let manifest = std::fs::read_to_string(root().join("spin.toml")).unwrap();
+    let manifest: toml::Table = toml::from_str(&manifest).unwrap();
+    let variables = manifest["variables"].as_table().unwrap();
+    let in_environment = |name: &str| format!("SPIN_VARIABLE_{}", name.to_uppercase());
+    let missing = variables.iter().filter(|(name, variable)| {
+        variable.get("required").is_some() && !given.contains_key(&in_environment(name))
+    });
+    let missing = missing.map(|(name, _)| format!("{name} is required and not supplied"));
+    let unknown = given.keys().filter(|name| {
+        !variables
+            .keys()
+            .any(|known| in_environment(known) == **name)
+    });
+    let unknown = unknown.map(|name| format!("{name} is not a variable of spin.toml"));
+    missing.chain(unknown).collect()
 }
 
 /// A picture of thousands may be of a type that nobody shows.

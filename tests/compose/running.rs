@@ -10,7 +10,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 
 use tempfile::TempDir;
 
-use super::dockerfile::Dockerfile;
+use super::dockerfile::{Dockerfile, Stage};
 use super::file::{Compose, Service, Tools};
 use crate::harness::{host, importer, root, wait_for, xtask};
 
@@ -199,7 +199,7 @@ impl Running {
         let stage = service
             .target()
             .and_then(|target| self.dockerfile.stage(target));
-        let copies = stage.into_iter().flat_map(|stage| stage.copies());
+        let copies = stage.into_iter().flat_map(Stage::copies);
         folders.extend(copies.map(|(source, place)| (place.to_owned(), root().join(source))));
         let folders = folders
             .into_iter()
@@ -278,15 +278,12 @@ fn replaced(text: &str, places: &[(String, String)]) -> String {
                 ends(after.chars().next()) && (!is_folder || (ends(before) && before != Some('/')))
             })
         });
-        match fits {
-            Some((place, here)) => {
-                result.push_str(here);
-                rest = &rest[place.len()..];
-            }
-            None => {
-                result.push(next);
-                rest = &rest[next.len_utf8()..];
-            }
+        if let Some((place, here)) = fits {
+            result.push_str(here);
+            rest = &rest[place.len()..];
+        } else {
+            result.push(next);
+            rest = &rest[next.len_utf8()..];
         }
     }
     result
