@@ -184,7 +184,7 @@ fn the_services_commands_show_the_samples_in_a_gallery() {
     let compose = Compose::read(
         &tools,
         &root().join(COMPOSE),
-        &[("PORT", &port), ("API_PORT", &api_port)],
+        &[("GALLERY_PORT", &port), ("API_PORT", &api_port)],
     );
     let dockerfile = Dockerfile::parse(&fs::read_to_string(root().join(DOCKERFILE)).unwrap());
     let mut running = Running::prepare(&tools, dockerfile, &published);

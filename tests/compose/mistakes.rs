@@ -54,8 +54,8 @@ pub const MISTAKES: [(&str, &str, &str, &str); 29] = [
     ),
     (
         COMPOSE,
-        "\"127.0.0.1:${PORT",
-        "\"${PORT",
+        "\"127.0.0.1:${GALLERY_PORT",
+        "\"${GALLERY_PORT",
         "gallery: is reached from other machines",
     ),
     (
