@@ -11,6 +11,7 @@ mod capacity;
 mod checksums;
 mod clients;
 mod component;
+mod compose;
 mod conditional_requests;
 mod configuration;
 mod cors;
