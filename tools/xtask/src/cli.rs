@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{audit, bench, build, import, release_notes, spin_test, test, up, with_parent};
+use crate::{audit, bench, build, import, release_notes, sbom, spin_test, test, up, with_parent};
 
 /// The project's own commands.
 #[derive(Debug, Parser)]
@@ -29,6 +29,7 @@ enum Verb {
     SpinTest(spin_test::Args),
     Bench(bench::Args),
     Audit(audit::Args),
+    Sbom(sbom::Args),
     ReleaseNotes(release_notes::Args),
     #[command(hide = true)]
     WithParent(with_parent::Args),
@@ -45,6 +46,7 @@ pub fn run() -> ExitCode {
         Verb::SpinTest(args) => spin_test::run(&args),
         Verb::Bench(args) => bench::run(&args),
         Verb::Audit(args) => audit::run(&args),
+        Verb::Sbom(args) => sbom::run(&args),
         Verb::ReleaseNotes(args) => release_notes::run(&args),
         Verb::WithParent(args) => with_parent::run(&args),
     };

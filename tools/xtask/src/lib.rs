@@ -1,6 +1,7 @@
 //! The project's own commands, run as `cargo xtask <verb>`, and what they share with the benchmark.
 //!
-//! - the verbs, one file each: [`build`], `up`, `import`, `test`, `spin_test`, `bench`, `audit`, `release_notes`
+//! - the verbs, one file each: [`build`], `up`, `import`, `test`, `spin_test`, `bench`, `audit`,
+//!   `release_notes`, `sbom`
 //! - the application on this machine: [`settings`], [`host`], [`metadata_store`], `data_folder`,
 //!   `running`
 //! - what is installed where it is missing: [`apt`], [`python`], `go`, `cargo_deny`, `wasm_target`, [`storage_server`]
@@ -24,6 +25,7 @@ pub mod project;
 pub mod python;
 mod release_notes;
 mod running;
+mod sbom;
 pub mod settings;
 mod spin_test;
 mod steps;
