@@ -43,3 +43,4 @@ mod temporary_credentials;
 mod tls;
 mod up;
 mod version;
+mod workflows;
