@@ -86,14 +86,14 @@ const MISTAKES: [(&str, &str, &str, Tool, &str); 17] = [
         "interval: weekly",
         "intervall: weekly",
         Zizmor,
-        "intervall",
+        "schedule: \"interval\" is a required property",
     ),
     (
         "dependabot.yml",
         "package-ecosystem: npm",
         "package-ecosystem: node",
         Zizmor,
-        "node",
+        "updates.1.package-ecosystem: \"node\" is not one of",
     ),
     (
         "workflows/ci.yml",

@@ -57,7 +57,6 @@ fn a_verb_or_a_flag_that_does_not_exist_is_refused() {
     for command in [
         "cargo xtask tests",
         "cargo xtask test --unit",
-        "cargo xtask test --units --all",
         "cargo xtask audit --everything",
     ] {
         let output = Command::new(xtask())
