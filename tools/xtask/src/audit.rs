@@ -7,10 +7,10 @@ use crate::{cargo_deny, process, project};
 /// The workspaces, each with a lock file of its own.
 const WORKSPACES: [&str; 3] = ["Cargo.toml", "fuzz/Cargo.toml", "tools/bench/Cargo.toml"];
 
-/// Hold every dependency against the advisories of RustSec, which needs the network
+/// Look for known vulnerabilities of all dependencies, which needs the network
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-cargo-deny does it, for the workspace, fuzz/ and tools/bench/; where it is missing, cargo builds it in
+cargo-deny does it, by RustSec's advisories, for the workspace, fuzz/ and tools/bench/; where it is missing, cargo builds it in
 target/installed. All are checked, whatever the first says. `cargo xtask test --all` checks licences and
 sources, which change with the lock files alone.")]
 pub struct Args {}

@@ -1,4 +1,4 @@
-//! `cargo xtask sbom`: what the component and the programs are made of, as CycloneDX.
+//! `cargo xtask sbom`: what the component and the programs are made of, as `CycloneDX`.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -45,10 +45,10 @@ const PROGRAMS: [Delivered; 3] = [
     },
 ];
 
-/// List every crate that the component or the programs are made of, as CycloneDX, into target/package
+/// List every crate that the component or the programs are made of (SBOM) into target/package
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Writes image-proxy-VERSION.cdx.json, or with --programs NAME-VERSION-TRIPLE.cdx.json for each of
+In CycloneDX: image-proxy-VERSION.cdx.json, or with --programs NAME-VERSION-TRIPLE.cdx.json for each of
 image-proxy-host, image-proxy-import and image-proxy-embedded-storage. cargo-cyclonedx does it; where it is
 missing, cargo builds it in target/installed. A list that lacks what `cargo tree` names is an error.
 

@@ -12,7 +12,7 @@ const CLIENTS: [&str; 2] = ["curl", "wget"];
 /// What reads the log as the deployment guide says.
 const LOG_READER: &str = "jq";
 
-/// actionlint, as a Go module: what PyPI and npm have of it is old, or fetched from elsewhere.
+/// actionlint, as a Go module: what `PyPI` and npm have of it is old, or fetched from elsewhere.
 const ACTIONLINT: &str = "github.com/rhysd/actionlint/cmd/actionlint@v1.7.12";
 
 /// Where the programs of tests are that are installed for them.
