@@ -44,3 +44,4 @@ mod temporary_credentials;
 mod tls;
 mod up;
 mod version;
+mod workflows;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{bench, build, import, spin_test, test, up, with_parent};
+use crate::{audit, bench, build, import, release_notes, sbom, spin_test, test, up, with_parent};
 
 /// The project's own commands.
 #[derive(Debug, Parser)]
@@ -28,6 +28,9 @@ enum Verb {
     Test(test::Args),
     SpinTest(spin_test::Args),
     Bench(bench::Args),
+    Audit(audit::Args),
+    Sbom(sbom::Args),
+    ReleaseNotes(release_notes::Args),
     #[command(hide = true)]
     WithParent(with_parent::Args),
 }
@@ -42,6 +45,9 @@ pub fn run() -> ExitCode {
         Verb::Test(args) => test::run(&args),
         Verb::SpinTest(args) => spin_test::run(&args),
         Verb::Bench(args) => bench::run(&args),
+        Verb::Audit(args) => audit::run(&args),
+        Verb::Sbom(args) => sbom::run(&args),
+        Verb::ReleaseNotes(args) => release_notes::run(&args),
         Verb::WithParent(args) => with_parent::run(&args),
     };
     outcome.unwrap_or_else(|error| {

@@ -1,7 +1,13 @@
-//! Finding a program that may be installed.
+//! Finding a program that may be installed, or installing it.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+
+use crate::cargo::cargo;
+use crate::{process, project};
+
+/// Where cargo installs programs for this checkout.
+pub const FOLDER: &str = "target/installed";
 
 /// The program that the environment variable `variable` names, else the first `name` on `PATH`.
 ///
@@ -10,6 +16,35 @@ use std::path::PathBuf;
 pub fn find(name: &str, variable: &str) -> anyhow::Result<Option<PathBuf>> {
     let named = std::env::var_os(variable);
     choose(name, variable, named, std::env::var_os("PATH"))
+}
+
+/// As [`find`], else the one that [`by_cargo`] has installed.
+///
+/// # Errors
+/// As [`find`].
+pub fn find_or_here(name: &str, variable: &str) -> anyhow::Result<Option<PathBuf>> {
+    let here = here(name);
+    Ok(find(name, variable)?.or_else(|| here.is_file().then_some(here)))
+}
+
+/// Has cargo build the package `name` from crates.io, and tells where its program of that name is.
+///
+/// # Errors
+/// When it cannot be built.
+pub fn by_cargo(name: &str, version: &str) -> anyhow::Result<PathBuf> {
+    let mut install = cargo();
+    install
+        .args(["install", "--locked", &format!("{name}@{version}")])
+        .args(["--root", FOLDER])
+        .current_dir(project::root());
+    process::run_announced(&mut install)?;
+    Ok(here(name))
+}
+
+/// Where a program is that cargo has installed for this checkout.
+#[must_use]
+pub fn here(name: &str) -> PathBuf {
+    project::root().join(FOLDER).join("bin").join(name)
 }
 
 fn choose(

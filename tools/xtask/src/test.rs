@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use crate::host::Kind;
 use crate::storage_server::{Server, Storage};
-use crate::{apt, process, project, wasm_target};
+use crate::{apt, cargo_deny, process, project, wasm_target};
 use steps::{Environment, Ready, Step, Work};
 use summary::Summary;
 
@@ -21,9 +21,13 @@ use summary::Summary;
 Stops at the first step that fails and says how to run it by hand. The last line counts tests, and
 before it stands what was skipped, and why.
 
+With --units, nothing is started: formatting, lints, licences where cargo-deny is there, unit tests, and the
+build of the component. CI runs this on macOS.
+
 With --all, nothing that the black-box tests can do is left out: curl and wget download from the
 application, jq reads its log, schemathesis holds the OpenAPI document against it, kubectl and
-Kubernetes' schemas judge the manifests, boto3 uploads (all from PyPI, in target/venv, as tests/requirements.txt says),
+Kubernetes' schemas judge the manifests, zizmor the workflows, boto3 uploads (all from PyPI, in target/venv, as
+tests/requirements.txt says), actionlint judges the workflows, too (on PATH, else built by Go in target/actionlint),
 Chromium looks at the gallery (by Node, as tests/browser/package.json says), cargo-deny checks
 licences and sources (built by cargo in target/installed), the benchmark is built and tested, and the
 tests of storage run on MinIO (on PATH, else built by Go in target/minio) and SeaweedFS (from PyPI) as
@@ -33,6 +37,7 @@ installed only where CI=true. CI runs this, and then skips nothing but what a ho
 Examples:
   cargo xtask test
   cargo xtask test --all
+  cargo xtask test --units
   cargo xtask test --host spin         with the Spin on PATH, or the one that SPIN_BIN names
   cargo xtask test --host spin --redis with key-value records on a Redis server instead of in a file
   cargo xtask test --storage minio     of the black-box tests, those of storage, on MinIO
@@ -44,6 +49,10 @@ pub struct Args {
     /// Also run what needs more than the Rust toolchain: curl, wget, jq, Python, Node, Chromium
     #[arg(long)]
     all: bool,
+
+    /// Run nothing that starts the application: formatting, lints, unit tests, and the component's build
+    #[arg(long, conflicts_with_all = ["all", "host", "storage", "redis", "filter"])]
+    units: bool,
 
     /// What runs the application in the black-box tests
     #[arg(long, value_enum, default_value_t = Kind::Embedded)]
@@ -80,13 +89,18 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         host: args.host.program()?,
         is_spin: args.host == Kind::Spin,
         redis: args.redis.then(programs::ensure_redis).transpose()?,
-        cargo_deny: programs::find_cargo_deny()?,
+        cargo_deny: cargo_deny::find()?,
         programs,
         storage,
     };
+    let steps = if args.units {
+        steps::units(toolchain, &environment)
+    } else {
+        steps::all(toolchain, args.filter.as_deref(), &environment)
+    };
     let mut summary = Summary::default();
     let mut outcome = ExitCode::SUCCESS;
-    for step in steps::all(toolchain, args.filter.as_deref(), &environment) {
+    for step in steps {
         if let Err(error) = perform(step, &mut summary) {
             eprintln!("error: {error:#}");
             outcome = ExitCode::FAILURE;

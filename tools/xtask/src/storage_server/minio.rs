@@ -4,10 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, bail};
-
 use super::{Endpoint, free_ports, server_command};
-use crate::{installed, process, project};
+use crate::go;
 
 /// The last of its versions that has a tag, as a Go module's version.
 const MODULE: &str = "github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c";
@@ -18,26 +16,7 @@ const MODULE: &str = "github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c"
 /// # Errors
 /// When there is neither.
 pub fn ensure() -> anyhow::Result<PathBuf> {
-    if let Some(program) = installed::find("minio", "MINIO_BIN")? {
-        return Ok(program);
-    }
-    let folder = project::root().join("target/minio");
-    let program = folder.join("minio");
-    if program.is_file() {
-        return Ok(program);
-    }
-    if !process::succeeds(Command::new("go").arg("version")) {
-        bail!(
-            "there is neither `minio` nor `go` on PATH: install one of them, or name a MinIO by MINIO_BIN"
-        );
-    }
-    process::run_announced(
-        Command::new("go")
-            .env("GOBIN", &folder)
-            .args(["install", MODULE]),
-    )
-    .context("MinIO cannot be built")?;
-    Ok(program)
+    go::ensure("minio", "MINIO_BIN", MODULE)
 }
 
 /// What runs it on `folder` and `address`, and how it is reached.

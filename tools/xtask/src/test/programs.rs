@@ -1,11 +1,10 @@
 //! What `cargo xtask test --all` needs beyond the Rust toolchain, installed where it is missing.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::browser;
 use crate::apt::ensure_installed;
-use crate::cargo::cargo;
-use crate::{installed, process, project, python};
+use crate::{cargo_deny, go, python};
 
 /// The programs that stand for their users in the black-box tests.
 const CLIENTS: [&str; 2] = ["curl", "wget"];
@@ -13,18 +12,19 @@ const CLIENTS: [&str; 2] = ["curl", "wget"];
 /// What reads the log as the deployment guide says.
 const LOG_READER: &str = "jq";
 
-/// Where programs of cargo's are installed for tests.
-pub const INSTALLED: &str = "target/installed";
+/// actionlint, as a Go module: what `PyPI` and npm have of it is old, or fetched from elsewhere.
+const ACTIONLINT: &str = "github.com/rhysd/actionlint/cmd/actionlint@v1.7.12";
 
-/// The version of cargo-deny, from crates.io.
-const CARGO_DENY: &str = "cargo-deny@0.20.2";
-
-/// Where the Python programs of tests are.
+/// Where the programs of tests are that are installed for them.
 pub struct Programs {
     /// Holds the `OpenAPI` document against the running application.
     pub schemathesis: PathBuf,
     /// The interpreter that the checks of `deploy/` run on, and `boto3`.
     pub python: PathBuf,
+    /// Holds the workflows in `.github` against GitHub's grammar.
+    pub actionlint: PathBuf,
+    /// Looks for what makes a workflow unsafe.
+    pub zizmor: PathBuf,
 }
 
 /// Makes sure of everything, and tells where it is.
@@ -37,34 +37,14 @@ pub fn ensure_all() -> anyhow::Result<Programs> {
     }
     ensure_installed(LOG_READER, LOG_READER)?;
     browser::ensure()?;
-    ensure_cargo_deny()?;
+    cargo_deny::ensure()?;
     let bin = python::ensure_test_programs()?;
     Ok(Programs {
         schemathesis: bin.join("schemathesis"),
         python: bin.join("python3"),
+        actionlint: go::ensure("actionlint", "ACTIONLINT_BIN", ACTIONLINT)?,
+        zizmor: bin.join("zizmor"),
     })
-}
-
-/// The cargo-deny on `PATH`, or the one that this has installed.
-///
-/// # Errors
-/// When `CARGO_DENY_BIN` names what is not a file.
-pub fn find_cargo_deny() -> anyhow::Result<Option<PathBuf>> {
-    let here = project::root().join(INSTALLED).join("bin/cargo-deny");
-    let on_path = installed::find("cargo-deny", "CARGO_DENY_BIN")?;
-    Ok(on_path.or_else(|| here.is_file().then_some(here)))
-}
-
-fn ensure_cargo_deny() -> anyhow::Result<()> {
-    if find_cargo_deny()?.is_some() {
-        return Ok(());
-    }
-    let mut install = cargo();
-    install
-        .args(["install", "--locked", CARGO_DENY, "--root"])
-        .arg(Path::new(INSTALLED))
-        .current_dir(project::root());
-    process::run_announced(&mut install)
 }
 
 /// Makes sure of a Redis server, and tells its name.

@@ -6,12 +6,12 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::programs::{INSTALLED, Programs};
+use super::programs::Programs;
 use crate::bench::BENCH_TARGET;
 use crate::cargo::cargo;
 use crate::storage_server::Server;
 use crate::wasm_target::Toolchain;
-use crate::{build, project, spin_test};
+use crate::{build, installed, spin_test};
 
 /// One step.
 pub struct Step {
@@ -78,16 +78,16 @@ const STORAGE_TESTS: [&str; 7] = [
     "temporary_credentials::",
 ];
 
-fn installed_importer() -> PathBuf {
-    project::root()
-        .join(INSTALLED)
-        .join("bin/image-proxy-import")
+/// The program that a user installs, who has no checkout.
+const IMPORTER: &str = "image-proxy-import";
+
+fn step(heading: &'static str, work: Work) -> Step {
+    Step { heading, work }
 }
 
-/// All steps; `filter` selects black-box tests, `environment` is what they run in.
-pub fn all(toolchain: Toolchain, filter: Option<&str>, environment: &Environment) -> Vec<Step> {
-    let step = |heading, work| Step { heading, work };
-    let mut steps = vec![
+/// The steps that start nothing.
+pub fn units(toolchain: Toolchain, environment: &Environment) -> Vec<Step> {
+    vec![
         step("formatting", Work::Run(formatting())),
         step("lints", Work::Run(lints())),
         step(
@@ -103,13 +103,20 @@ pub fn all(toolchain: Toolchain, filter: Option<&str>, environment: &Environment
             "build of the component",
             Work::Run(build::component_command(toolchain)),
         ),
+    ]
+}
+
+/// All steps; `filter` selects black-box tests, `environment` is what they run in.
+pub fn all(toolchain: Toolchain, filter: Option<&str>, environment: &Environment) -> Vec<Step> {
+    let mut steps = units(toolchain, environment);
+    steps.extend([
         step(
             "build of the tests that run beside it",
             Work::Run(build::test_component_command(toolchain)),
         ),
         step("build of the tools", Work::Run(build::tools_command())),
         step("spin-test", Work::Run(spin_test::command(None))),
-    ];
+    ]);
     if environment.programs.is_some() {
         let work = Work::Run(installation_of_the_importer());
         steps.push(step("installation of the importer", work));
@@ -177,7 +184,7 @@ fn lints_of_the_components(toolchain: Toolchain) -> Work {
     }
 }
 
-// Advisories need the network, so they are not part of this: `cargo deny check advisories`.
+// Advisories need the network, so they are not part of this: `cargo xtask audit`.
 fn dependencies(environment: &Environment) -> Work {
     let Some(program) = &environment.cargo_deny else {
         return Work::Skip(
@@ -227,7 +234,7 @@ fn installation_of_the_importer() -> Command {
     let mut cargo = cargo();
     cargo
         .args(["install", "--locked", "--force", "--path", "tools/import"])
-        .args(["--root", INSTALLED]);
+        .args(["--root", installed::FOLDER]);
     cargo
 }
 
@@ -250,9 +257,11 @@ fn black_box_tests(names: &[&str], environment: &Environment) -> Command {
     }
     if let Some(programs) = &environment.programs {
         cargo
-            .env("IMAGE_PROXY_IMPORT", installed_importer())
+            .env("IMAGE_PROXY_IMPORT", installed::here(IMPORTER))
             .env("SCHEMATHESIS", &programs.schemathesis)
-            .env("DEPLOY_PYTHON", &programs.python);
+            .env("DEPLOY_PYTHON", &programs.python)
+            .env("ACTIONLINT", &programs.actionlint)
+            .env("ZIZMOR", &programs.zizmor);
     }
     if let Some(minio) = environment.minio() {
         cargo.env("MINIO_BIN", minio);
@@ -288,6 +297,15 @@ mod tests {
             cargo_deny: None,
             programs: None,
             storage: vec![Ready::InEachTest],
+        }
+    }
+
+    fn programs() -> Programs {
+        Programs {
+            schemathesis: "venv/bin/schemathesis".into(),
+            python: "venv/bin/python3".into(),
+            actionlint: "actionlint/actionlint".into(),
+            zizmor: "venv/bin/zizmor".into(),
         }
     }
 
@@ -358,6 +376,28 @@ mod tests {
     }
 
     #[test]
+    fn what_starts_nothing_is_the_beginning_of_all_steps() {
+        let headings = |steps: Vec<Step>| steps.iter().map(|step| step.heading).collect::<Vec<_>>();
+
+        let units = headings(units(Toolchain::Installed, &embedded()));
+
+        for expected in [
+            "formatting",
+            "lints",
+            "unit tests",
+            "build of the component",
+        ] {
+            assert!(units.contains(&expected), "{expected}");
+        }
+        assert!(
+            !units
+                .iter()
+                .any(|heading| heading.contains("test") && *heading != "unit tests")
+        );
+        assert!(headings(all(Toolchain::Installed, None, &embedded())).starts_with(&units));
+    }
+
+    #[test]
     fn a_storage_server_has_a_step_of_its_own_with_the_tests_that_it_decides_about() {
         let url = |url: &str| Ready::Server(Server::Url(url.into()));
         for (storage, heading, expected) in [
@@ -422,11 +462,7 @@ mod tests {
 
     #[test]
     fn a_complete_run_tests_the_importer_as_it_is_installed_and_the_benchmark() {
-        let programs = Programs {
-            schemathesis: "schemathesis".into(),
-            python: "python3".into(),
-        };
-        for (programs, is_complete) in [(None, false), (Some(programs), true)] {
+        for (programs, is_complete) in [(None, false), (Some(programs()), true)] {
             let environment = Environment {
                 programs,
                 ..embedded()
@@ -448,13 +484,8 @@ mod tests {
     }
 
     #[test]
-    fn pythons_programs_reach_the_black_box_tests_where_there_are_any() {
-        let programs = Programs {
-            schemathesis: "venv/bin/schemathesis".into(),
-            python: "venv/bin/python3".into(),
-        };
-
-        for programs in [None, Some(programs)] {
+    fn programs_reach_the_black_box_tests_where_there_are_any() {
+        for programs in [None, Some(programs())] {
             let is_expected = programs.is_some();
             let environment = Environment {
                 programs,
@@ -469,6 +500,8 @@ mod tests {
             for variable in [
                 "SCHEMATHESIS=venv/bin/schemathesis",
                 "DEPLOY_PYTHON=venv/bin/python3",
+                "ACTIONLINT=actionlint/actionlint",
+                "ZIZMOR=venv/bin/zizmor",
             ] {
                 assert_eq!(command.contains(variable), is_expected, "{command}");
             }
