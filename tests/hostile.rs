@@ -7,6 +7,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use crate::harness::app::{BEARER, Launch, TOKEN};
+use crate::harness::endless::{BUFFERED, Endless};
 use crate::harness::response::Response;
 use crate::harness::{
     App, PATIENCE, ScriptedStorage, Step, Storage, TestImage, on_each_store, root,
@@ -409,6 +410,22 @@ fn a_storage_that_is_not_one_makes_no_field_and_no_text_of_an_answer() {
     app.get(&image.path()).assert_storage_error();
 
     assert_eq!(storage.requests().len(), 3);
+}
+
+#[test]
+fn an_error_of_storage_without_an_end_ends_the_request_all_the_same() {
+    let storage = Endless::start();
+    let credentials = ScriptedStorage::credentials();
+    let app = Launch::new(storage.endpoint(), "bucket", &credentials).start();
+    let image = TestImage::of_size(3);
+    app.record(&image);
+
+    for _ in 0..3 {
+        app.get(&image.path()).assert_storage_error();
+    }
+
+    let taken = storage.taken();
+    assert!(taken < BUFFERED, "{taken} bytes");
 }
 
 #[test]

@@ -5,6 +5,7 @@ pub mod boto3;
 pub mod broken_settings;
 pub mod client;
 pub mod database;
+pub mod endless;
 pub mod faulty_link;
 pub mod host;
 pub mod images;

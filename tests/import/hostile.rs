@@ -1,13 +1,10 @@
 //! What somebody tries who stands beside the importer, or in its way.
 
-use std::io::{Read, Write};
-use std::net::TcpListener;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::program::{Ended, Workshop};
+use crate::harness::endless::{BUFFERED, Endless};
 use crate::harness::images::gif;
 use crate::harness::tls::{AUTHORITY, Authority, TlsFront};
 use crate::harness::{ScriptedStorage, Step};
@@ -138,14 +135,13 @@ fn an_error_without_an_end_is_not_read_to_it() {
     for variable in ["IMAGE_PROXY_RECORDS", "SPIN_VARIABLE_S3_ENDPOINT"] {
         let server = Endless::start();
         let mut command = workshop.command(&[], &[&file]);
-        command.env(variable, &server.endpoint);
+        command.env(variable, server.endpoint());
 
         let ended = Ended::of(command.output().unwrap());
 
         ended.assert_code(1);
-        let sent = server.sent.load(Ordering::Relaxed);
-        // What a connection's buffers hold on both sides is not read.
-        assert!(sent < 64 << 20, "{variable}: {sent} bytes");
+        let taken = server.taken();
+        assert!(taken < BUFFERED, "{variable}: {taken} bytes");
     }
     assert!(workshop.app.records().is_empty());
 }
@@ -164,36 +160,4 @@ fn a_file_name_steers_no_terminal_as_json_either() {
     assert!(said.chars().all(is_safe), "{said:?}");
     let (objects, _) = ended.objects();
     assert_eq!(objects[0]["path"].as_str().map(PathBuf::from), Some(file));
-}
-
-/// A server that answers every request with an error that goes on for as long as somebody reads it.
-struct Endless {
-    endpoint: String,
-    /// Bytes that its clients, or the system, have taken.
-    sent: Arc<AtomicUsize>,
-}
-
-impl Endless {
-    fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let sent = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&sent);
-        std::thread::spawn(move || {
-            for mut client in listener.incoming().map_while(Result::ok) {
-                let count = Arc::clone(&count);
-                std::thread::spawn(move || {
-                    let _ = client.read(&mut [0; 4096]);
-                    let head = "HTTP/1.1 403 -\r\nTransfer-Encoding: chunked\r\n\r\n";
-                    let piece = format!("10000\r\n{}\r\n", "a".repeat(0x10000));
-                    let mut outcome = client.write_all(head.as_bytes());
-                    while outcome.is_ok() {
-                        outcome = client.write_all(piece.as_bytes());
-                        count.fetch_add(piece.len(), Ordering::Relaxed);
-                    }
-                });
-            }
-        });
-        Self { endpoint, sent }
-    }
 }
