@@ -25,7 +25,8 @@ impl fmt::Display for Quoted<'_> {
 #[must_use]
 pub fn is_shown(character: char) -> bool {
     let is_format = matches!(character,
-        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
     !character.is_control() && !is_format
 }
 
@@ -41,6 +42,7 @@ mod tests {
             ("it's \"a\\b\"", "\"it's \"a\\b\"\""),
             ("a\r\nb\u{1b}[31m\u{9b}", "\"a\\r\\nb\\u{1b}[31m\\u{9b}\""),
             ("gnp.\u{202e}exe\u{2028}", "\"gnp.\\u{202e}exe\\u{2028}\""),
+            ("a\u{61c}b\u{e0041}", "\"a\\u{61c}b\\u{e0041}\""),
             ("e\u{301} כלב", "\"e\u{301} כלב\""),
         ] {
             assert_eq!(Quoted(text).to_string(), shown);

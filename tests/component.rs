@@ -70,6 +70,20 @@ fn the_component_imports_of_spin_what_the_project_s_world_declares() {
 }
 
 #[test]
+fn the_component_asks_its_host_for_no_file_and_no_socket() {
+    let known = ["cli", "clocks", "http", "io", "random"];
+
+    let (imports, _) = imports_and_exports();
+
+    let packages = imports
+        .iter()
+        .filter_map(|import| import.strip_prefix("wasi:")?.split('/').next());
+    for package in packages {
+        assert!(known.contains(&package), "it imports of wasi:{package}");
+    }
+}
+
+#[test]
 fn the_component_exports_the_http_handler_under_the_name_that_every_spin_looks_for() {
     let (_, exports) = imports_and_exports();
 

@@ -1,6 +1,7 @@
 //! `image-proxy-import`: files become objects and records, all or none of each.
 
 mod content;
+mod hostile;
 mod program;
 mod sizes;
 mod storage;

@@ -22,6 +22,7 @@ mod gallery;
 mod head_and_options;
 mod host;
 mod host_log;
+mod hostile;
 mod import;
 mod kept_images;
 mod memory;

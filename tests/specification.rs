@@ -1,5 +1,5 @@
 //! The documents in `specs/`, held against each other, against the tests that hold their
-//! requirements, and against the files that they name.
+//! requirements, and against the files that they name; and the tests that other pages name.
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
@@ -10,6 +10,9 @@ use crate::harness::root;
 const PRODUCT: &str = "002-api-image-proxy";
 /// Endings by which a name without a folder is known as a file of the root.
 const ENDINGS: [&str; 3] = ["md", "rs", "toml"];
+
+/// The head of a table of what somebody cannot do.
+const HELD_BY: &str = "| cannot | held by |";
 
 /// A feature's folder in `specs/`, and its three documents.
 struct Feature {
@@ -199,16 +202,49 @@ fn the_plan_of_the_product_checks_every_principle() {
 
 #[test]
 fn every_test_that_the_host_s_page_names_exists() {
-    let page = read("tools/host/README.md");
-    let tests = tests();
+    assert_names_existing_tests("tools/host/README.md", 20);
+}
 
-    let named: Vec<_> = code(&page).filter(|code| code.contains(".rs::")).collect();
+#[test]
+fn every_test_that_the_security_pages_name_exists() {
+    assert_names_existing_tests("docs/security.md", 150);
+    assert_names_existing_tests("SECURITY.md", 10);
+}
 
-    assert!(named.len() > 20, "only {} are read", named.len());
+#[test]
+fn everything_that_the_security_page_says_cannot_be_done_names_a_test() {
+    let page = read("docs/security.md");
+    let mut rows = 0;
+    let mut in_table = false;
+    for line in page.lines() {
+        in_table = line.starts_with('|') && (in_table || line == HELD_BY);
+        if !in_table || line == HELD_BY || line.starts_with("|---") {
+            continue;
+        }
+        let held_by = line.trim_end_matches('|').rsplit(" | ").next();
+        let names_a_test = code(held_by.unwrap_or_default()).any(|code| code.contains(".rs::"));
+        assert!(names_a_test, "docs/security.md names no test: {line}");
+        rows += 1;
+    }
+    assert!(rows > 50, "only {rows} are read");
+}
+
+/// Asserts that a page names at least so many tests, each of which exists.
+#[track_caller]
+fn assert_names_existing_tests(page: &str, least: usize) {
+    let (text, tests) = (read(page), tests());
+
+    let named: Vec<_> = code(&text).filter(|code| code.contains(".rs::")).collect();
+
+    assert!(
+        named.len() >= least,
+        "{page}: only {} are read",
+        named.len()
+    );
     for test in named {
         assert!(
             tests.contains(test),
-            "tools/host/README.md names {test}, which does not exist"
+            "{page} names {test}, which does not exist"
         );
     }
 }

@@ -54,6 +54,9 @@ pub struct App {
     secrets: Secrets,
 }
 
+/// Where the app's host writes the component's lines.
+const LOG: &str = "state/logs/image-proxy_stderr.txt";
+
 /// What opens the records route, where a test lets it.
 pub const TOKEN: &str = "0123456789-token-of-the-tests";
 /// How it is shown.
@@ -404,7 +407,7 @@ impl App {
 
     /// The log's entries, once there are this many.
     pub fn log(&self, entries: usize) -> Vec<serde_json::Value> {
-        let path = self.state.path().join("state/logs/image-proxy_stderr.txt");
+        let path = self.state.path().join(LOG);
         wait_for("the log", || {
             let text = std::fs::read_to_string(&path).unwrap_or_default();
             let whole = text.rfind('\n').map_or("", |end| &text[..end]);
@@ -414,6 +417,12 @@ impl App {
             let lines: Vec<_> = whole.lines().map(parse).collect();
             (lines.len() >= entries).then_some(lines)
         })
+    }
+
+    /// The log as it is written, once there are this many entries.
+    pub fn log_text(&self, entries: usize) -> String {
+        self.log(entries);
+        std::fs::read_to_string(self.state.path().join(LOG)).unwrap()
     }
 
     /// The private cause of an error answer, by the request's id that both carry: earlier requests may

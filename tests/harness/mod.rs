@@ -5,6 +5,7 @@ pub mod boto3;
 pub mod broken_settings;
 pub mod client;
 pub mod database;
+pub mod endless;
 pub mod faulty_link;
 pub mod host;
 pub mod images;
@@ -36,7 +37,7 @@ pub use skip::{can_run, skip};
 pub use storage::Storage;
 
 /// Longest that anything is waited for.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The same app twice, each on a storage of its own: with records in SQLite, and in key-value.
 pub fn on_each_store(

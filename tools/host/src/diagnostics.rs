@@ -41,7 +41,8 @@ fn escaped(text: &str) -> String {
 /// Whether a reader sees the character itself.
 pub fn is_shown(character: char) -> bool {
     let is_format = matches!(character,
-        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
     !character.is_control() && !is_format
 }
 
@@ -55,6 +56,7 @@ mod tests {
             ("s3_bucket", "`s3_bucket`"),
             ("it's \"a\\b\" כלב", "`it's \"a\\b\" כלב`"),
             ("a\r\nb\u{1b}[31m", "`a\\r\\nb\\u{1b}[31m`"),
+            ("a\u{61c}b\u{e0041}", "`a\\u{61c}b\\u{e0041}`"),
             ("gnp.\u{202e}exe\u{2028}", "`gnp.\\u{202e}exe\\u{2028}`"),
         ] {
             assert_eq!(Quoted(text).to_string(), shown);

@@ -200,9 +200,10 @@ impl Bucket {
     }
 
     /// What storage said instead of doing it.
-    async fn refusal(&self, answer: Response) -> String {
+    async fn refusal(&self, mut answer: Response) -> String {
         let status = answer.status();
-        let document = answer.text().await.unwrap_or_default();
+        let document = http::beginning(&mut answer, ERROR_DOCUMENT_BYTES).await;
+        let document = document.unwrap_or_default();
         let document = &document[..document.floor_char_boundary(ERROR_DOCUMENT_BYTES)];
         match code_and_message(document) {
             Some(said) => format!("cannot use {}: it answered {status}: {said}", self.shown),

@@ -29,12 +29,17 @@ impl Found {
 
 /// The files of `paths`, folders searched to any depth in the order of their names.
 ///
-/// Hidden files and folders are left out of a search, and links to folders are not followed.
+/// Hidden files and folders are left out of a search, and links to folders are not followed, nor are
+/// links to files outside of the folder that is named: whoever may write into it could have any image
+/// published that the importer may read.
 pub fn find(paths: &[PathBuf]) -> Vec<Found> {
     let mut found = Vec::new();
     for path in paths {
         match std::fs::metadata(path) {
-            Ok(metadata) if metadata.is_dir() => search(path, &mut found),
+            Ok(metadata) if metadata.is_dir() => match path.canonicalize() {
+                Ok(whole) => search(path, &whole, &mut found),
+                Err(error) => found.push(unreadable(path, &error)),
+            },
             Ok(_) => found.push(Found::Named(path.clone())),
             Err(error) => found.push(unreadable(path, &error)),
         }
@@ -42,7 +47,8 @@ pub fn find(paths: &[PathBuf]) -> Vec<Found> {
     found
 }
 
-fn search(folder: &Path, found: &mut Vec<Found>) {
+/// Searches a folder within `whole`, the one that was named, free of links.
+fn search(folder: &Path, whole: &Path, found: &mut Vec<Found>) {
     let entries = std::fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     let mut entries = match entries {
         Ok(entries) => entries,
@@ -54,16 +60,27 @@ fn search(folder: &Path, found: &mut Vec<Found>) {
             continue;
         }
         let path = entry.path();
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            search(&path, found);
+        let kind = entry.file_type().ok();
+        if kind.is_some_and(|kind| kind.is_dir()) {
+            search(&path, whole, found);
             continue;
         }
+        let is_link = kind.is_none_or(|kind| kind.is_symlink());
         match std::fs::metadata(&path) {
-            Ok(metadata) if metadata.is_file() => found.push(Found::InFolder(path)),
+            Ok(metadata) if metadata.is_file() => found.push(match path.canonicalize() {
+                Ok(target) if is_link && !target.starts_with(whole) => leads_out(path),
+                _ => Found::InFolder(path),
+            }),
             Ok(_) => {}
             Err(error) => found.push(unreadable(&path, &error)),
         }
     }
+}
+
+fn leads_out(path: PathBuf) -> Found {
+    let reason =
+        "is a link that leads out of the folder: name it, or what it links to, to import it";
+    Found::Unreadable(path, reason.to_owned())
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Found {
@@ -96,6 +113,40 @@ mod tests {
                 Found::Named(at(".z")),
             ]
         );
+    }
+
+    #[test]
+    fn a_link_is_followed_within_the_folder_or_where_it_is_named_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir_all(at("given/deep")).unwrap();
+        for name in ["secret", "given/deep/file"] {
+            std::fs::write(at(name), "").unwrap();
+        }
+        for (link, target) in [
+            ("given/a", "deep/file"),
+            ("given/b", "../secret"),
+            ("given/deep/c", "../../secret"),
+            ("given/deep/d", "/etc/hosts"),
+            ("given/deep/e", "../../given-not/../secret"),
+            ("folder", "given"),
+        ] {
+            std::os::unix::fs::symlink(target, at(link)).unwrap();
+        }
+        std::fs::create_dir(at("given-not")).unwrap();
+
+        let found = find(&[at("folder"), at("given/b")]);
+
+        let expected = [
+            Found::InFolder(at("folder/a")),
+            leads_out(at("folder/b")),
+            leads_out(at("folder/deep/c")),
+            leads_out(at("folder/deep/d")),
+            leads_out(at("folder/deep/e")),
+            Found::InFolder(at("folder/deep/file")),
+            Found::Named(at("given/b")),
+        ];
+        assert_eq!(found, expected);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! One way of asking over HTTP, for storage and for records: what may pass is tried again.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -27,6 +28,12 @@ pub fn client(origin: &Url) -> anyhow::Result<Client> {
         .timeout(REQUEST_TIMEOUT)
         .redirect(Policy::none())
         .user_agent(concat!("image-proxy-import/", env!("CARGO_PKG_VERSION")));
+    // What stays on this machine is no proxy's business, whatever the environment says of proxies.
+    let builder = if is_this_machine(origin) {
+        builder.no_proxy()
+    } else {
+        builder
+    };
     // A system without certificates must not fail where none are needed.
     let builder = if origin.scheme() == "http" {
         builder.tls_certs_only([])
@@ -57,6 +64,36 @@ pub fn origin(argument: &str) -> Result<Url, String> {
         return Err("must end before any '?' or '#'".to_owned());
     }
     Ok(url)
+}
+
+/// Whether what is sent there leaves this machine by no network: loopback, by address or by name
+/// (RFC 6761 section 6.3).
+fn is_this_machine(origin: &Url) -> bool {
+    let host = origin.host_str().unwrap_or_default();
+    match host.trim_matches(['[', ']']).parse::<IpAddr>() {
+        Ok(address) => address.is_loopback(),
+        Err(_) => host == "localhost" || host.ends_with(".localhost"),
+    }
+}
+
+/// Whether everybody on the way can read what is sent there.
+pub fn is_open_to_the_network(origin: &Url) -> bool {
+    origin.scheme() == "http" && !is_this_machine(origin)
+}
+
+/// What an answer begins with, so many bytes and little more: nothing keeps a server from sending one
+/// without an end.
+///
+/// # Errors
+/// When it breaks off before that; without the address.
+pub async fn beginning(answer: &mut Response, most_bytes: usize) -> reqwest::Result<String> {
+    let mut beginning = Vec::new();
+    while beginning.len() < most_bytes
+        && let Some(piece) = answer.chunk().await.map_err(reqwest::Error::without_url)?
+    {
+        beginning.extend_from_slice(&piece);
+    }
+    Ok(String::from_utf8_lossy(&beginning).into_owned())
 }
 
 /// Sends what `request` makes until there is an answer that stays, for at most so long. An answer
@@ -170,6 +207,28 @@ mod tests {
                 }
                 (outcome, _) => panic!("{argument}: {outcome:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn what_is_sent_is_open_to_the_network_unless_it_is_encrypted_or_stays_here() {
+        for (origin, is_open) in [
+            ("http://images.example", true),
+            ("http://192.0.2.1:3000", true),
+            ("http://0.0.0.0:3000", true),
+            ("http://[2001:db8::1]", true),
+            ("http://localhost.example", true),
+            ("http://notlocalhost", true),
+            ("https://images.example", false),
+            ("http://127.0.0.1:3000", false),
+            ("http://127.8.9.10", false),
+            ("http://[::1]:3000", false),
+            ("http://localhost:3000", false),
+            ("http://LOCALHOST", false),
+            ("http://images.localhost", false),
+        ] {
+            let origin = origin.parse().unwrap();
+            assert_eq!(is_open_to_the_network(&origin), is_open, "{origin}");
         }
     }
 }

@@ -72,15 +72,10 @@ impl ImageRoute {
 impl Refusal {
     /// Reads what is said, as far as it is said.
     async fn read(mut answer: Response) -> Self {
-        let mut document = Vec::new();
-        while document.len() < ERROR_DOCUMENT_BYTES
-            && let Ok(Some(piece)) = answer.chunk().await
-        {
-            document.extend_from_slice(&piece);
-        }
+        let document = http::beginning(&mut answer, ERROR_DOCUMENT_BYTES).await;
         Self {
             status: answer.status(),
-            failure: serde_json::from_slice(&document).unwrap_or_default(),
+            failure: serde_json::from_str(&document.unwrap_or_default()).unwrap_or_default(),
         }
     }
 

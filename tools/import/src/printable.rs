@@ -16,6 +16,21 @@ pub fn printable(text: &str) -> String {
     })
 }
 
+/// JSON with the same characters escaped as JSON does it, all of which stand in strings.
+pub fn printable_json(json: &str) -> String {
+    json.chars().fold(String::new(), |mut shown, character| {
+        if is_shown(character) {
+            shown.push(character);
+        } else {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                // Writing to a string cannot fail.
+                let _ = write!(shown, "\\u{unit:04x}");
+            }
+        }
+        shown
+    })
+}
+
 /// Quotes are escaped in Rust's own text, and accents too where they stand alone.
 fn is_shown(character: char) -> bool {
     let is_format = matches!(character,
@@ -25,6 +40,7 @@ fn is_shown(character: char) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 mod tests {
     use super::*;
 
@@ -40,5 +56,16 @@ mod tests {
         ] {
             assert_eq!(printable(text), shown);
         }
+    }
+
+    #[test]
+    fn json_is_the_same_json_without_what_could_steer_a_terminal() {
+        let name = "a\u{1b}[31m\u{9b}31m\u{202e}\u{61c}\u{e0041}\r\nכלב";
+
+        let shown = printable_json(&serde_json::json!({ "path": name }).to_string());
+
+        assert!(shown.chars().all(is_shown), "{shown:?}");
+        let read: serde_json::Value = serde_json::from_str(&shown).unwrap();
+        assert_eq!(read["path"], name);
     }
 }

@@ -15,6 +15,8 @@ use crate::record::Record;
 const WRITING_PATIENCE: Duration = Duration::from_mins(1);
 /// As long, before a record is taken for one that nobody can read.
 const READING_PATIENCE: Duration = Duration::from_secs(12);
+/// No record, and nothing that the application says of one, is longer.
+const ANSWER_BYTES: usize = 64 * 1024;
 
 /// An application, and the token that opens its records.
 pub struct RecordsRoute {
@@ -169,8 +171,9 @@ impl RecordsRoute {
     ) -> anyhow::Result<Answer> {
         let attempt = async || {
             let request = self.client.request(method.clone(), self.url(id));
-            let answer = complete(request.bearer_auth(&self.token)).send().await?;
-            let (status, text) = (answer.status(), answer.text().await?);
+            let mut answer = complete(request.bearer_auth(&self.token)).send().await?;
+            let text = http::beginning(&mut answer, ANSWER_BYTES).await?;
+            let status = answer.status();
             let answer = Answer { status, text };
             // Settings do not mend themselves.
             if is_transient(status) && answer.failure().code != "configuration_error" {

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use crate::printable::printable;
+use crate::printable::{printable, printable_json};
 use crate::progress::Progress;
 use crate::site::Style;
 use crate::stop::{INTERRUPTED, Stop};
@@ -66,7 +66,7 @@ impl Report {
         let outcome = entry.outcome;
         *self.tally.entry(outcome).or_default() += 1;
         if self.style.json && outcome != Outcome::PassedOver {
-            let object = serde_json::to_string(entry)?;
+            let object = printable_json(&serde_json::to_string(entry)?);
             self.progress
                 .aside(|| writeln!(io::stdout().lock(), "{object}"))?;
         }

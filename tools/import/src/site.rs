@@ -128,6 +128,12 @@ impl SiteOptions {
         )?;
         let origin = address("--origin", self.origin.as_ref())?;
         let token = self.token()?;
+        if http::is_open_to_the_network(&records) {
+            eprintln!(
+                "warning: the token goes to {records} unencrypted, and who is on the way can read it \
+                 and write records: give an address that begins with https://"
+            );
+        }
         let client = http::client(&records)?;
         Ok(Application {
             images: ImageRoute::new(client.clone(), records.clone()),
