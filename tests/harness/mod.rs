@@ -6,6 +6,7 @@ pub mod broken_settings;
 pub mod client;
 pub mod database;
 pub mod faulty_link;
+pub mod front;
 pub mod host;
 pub mod images;
 pub mod key_value;

@@ -1,0 +1,1 @@
+//! What nginx keeps, and what it asks the app for again.
