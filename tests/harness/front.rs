@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
+use super::client::Error;
 use super::process::signal;
 use super::response::{self, Response};
 use super::tls::AUTHORITY;
@@ -85,6 +86,14 @@ impl Front {
         Some(Self::started(nginx, port, folder))
     }
 
+    /// nginx for another proxy that speaks TLS in its place, which is then the only client.
+    pub fn nginx_without_tls(upstream: &str) -> Option<Self> {
+        let site = Site::of("nginx.conf")
+            .with("listen 443 ssl http2;", "listen 443 ;")
+            .with("limit_conn image_proxy_clients 100;", "");
+        Self::nginx_of(site, upstream)
+    }
+
     /// Caddy before `upstream`.
     pub fn caddy(upstream: &str) -> Option<Self> {
         let program = find_caddy()?;
@@ -144,11 +153,13 @@ impl Front {
     }
 
     /// One request. No answer may show what no app shows.
+    #[track_caller]
     pub fn request(&self, method: &str, path: &str, fields: &[(&str, &str)]) -> Response {
         self.send(method, path, fields, b"")
     }
 
     /// One request with this content.
+    #[track_caller]
     pub fn send(
         &self,
         method: &str,
@@ -156,11 +167,25 @@ impl Front {
         fields: &[(&str, &str)],
         content: &[u8],
     ) -> Response {
+        self.try_send(method, path, fields, content).unwrap()
+    }
+
+    /// One request; the connection may end before the head.
+    ///
+    /// # Errors
+    /// When it does.
+    pub fn try_send(
+        &self,
+        method: &str,
+        path: &str,
+        fields: &[(&str, &str)],
+        content: &[u8],
+    ) -> Result<Response, Error> {
         let mut request = http::Request::builder().method(method).uri(self.url(path));
         for (name, value) in fields {
             request = request.header(*name, *value);
         }
-        response::send(request.body(content).unwrap()).unwrap()
+        response::send(request.body(content).unwrap())
     }
 }
 
@@ -189,6 +214,7 @@ fn nginx_configuration(site: Site, upstream: &str, port: u16, folder: &Path) -> 
         .with(&format!("{live}/privkey.pem"), &at(CERTIFICATE.1))
         .with("/var/cache/nginx/image-proxy", &at("kept"))
         .with("/var/log/nginx/image-proxy.log", &at("access.log"))
+        .with("127.0.0.1:3001", &format!("127.0.0.1:{}", free_port()))
         .with("server 127.0.0.1:3000 ", &format!("server {upstream} "));
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .iter()

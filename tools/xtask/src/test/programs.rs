@@ -1,9 +1,10 @@
 //! What `cargo xtask test --all` needs beyond the Rust toolchain, installed where it is missing.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use super::browser;
-use crate::apt::ensure_installed;
+use crate::apt::{ensure_by, ensure_installed};
 use crate::cargo::cargo;
 use crate::{installed, process, project, python};
 
@@ -12,6 +13,13 @@ const CLIENTS: [&str; 2] = ["curl", "wget"];
 
 /// What reads the log as the deployment guide says.
 const LOG_READER: &str = "jq";
+
+/// What stands before the application on one machine, and what checks its unit.
+const ONE_MACHINE: [(&str, &str); 3] = [
+    ("nginx", "-v"),
+    ("caddy", "version"),
+    ("systemd-analyze", "--version"),
+];
 
 /// Where programs of cargo's are installed for tests.
 pub const INSTALLED: &str = "target/installed";
@@ -36,6 +44,13 @@ pub fn ensure_all() -> anyhow::Result<Programs> {
         ensure_installed(client, client)?;
     }
     ensure_installed(LOG_READER, LOG_READER)?;
+    for (program, asked) in ONE_MACHINE {
+        // Debian has nginx where only root's PATH leads.
+        let names = [program.to_owned(), format!("/usr/sbin/{program}")];
+        let answers = |name| process::succeeds(Command::new(name).arg(asked));
+        let package = program.trim_end_matches("-analyze");
+        ensure_by(package, program, || names.iter().any(answers))?;
+    }
     browser::ensure()?;
     ensure_cargo_deny()?;
     let bin = python::ensure_test_programs()?;
