@@ -7,7 +7,7 @@ use std::process::Command;
 
 use toml::Table;
 
-use crate::harness::front::{find_caddy, find_nginx};
+use crate::harness::front::find_caddy;
 use crate::harness::root;
 
 const PAGE: &str = "docs/deploy.md";
