@@ -2,5 +2,6 @@
 
 mod guide;
 mod kept;
+mod not_kept;
 mod same_answers;
 mod unit;

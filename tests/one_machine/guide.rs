@@ -51,6 +51,9 @@ pub fn settings() -> String {
     settings.clone()
 }
 
+/// What turns log files off where Spin reads it; Spin 4.0.2 does not take it as an argument.
+pub const NO_LOG_FILES: &str = "log_dir = \"\"\n";
+
 /// Runs its lines that take an image out of nginx's cache.
 #[track_caller]
 pub fn run_purge(id: &str, kept: &Path) {
@@ -83,6 +86,7 @@ fn the_guides_settings_are_all_that_there_are_with_their_defaults() {
     let manifest = fs::read_to_string(root().join("spin.toml")).unwrap();
     let manifest: Table = manifest.parse().unwrap();
     let settings: Table = settings().parse().unwrap();
+    assert!(blocks("toml")[0].starts_with(NO_LOG_FILES));
     let provider = &settings["variables_provider"][0];
     assert_eq!(provider["type"].as_str(), Some("static"));
 
