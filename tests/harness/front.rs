@@ -216,13 +216,13 @@ fn nginx_configuration(site: Site, upstream: &str, port: u16, folder: &Path) -> 
         .with("/var/log/nginx/image-proxy.log", &at("access.log"))
         .with("127.0.0.1:3001", &format!("127.0.0.1:{}", free_port()))
         .with("server 127.0.0.1:3000 ", &format!("server {upstream} "));
-    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .iter()
+    let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|kind| format!("{kind}_temp_path {};\n", at(kind)))
-        .collect();
+        .concat();
     format!(
-        "user www-data;\npid {};\nevents {{}}\nhttp {{\ngzip on;\n{temporary}{}\n}}\n",
+        "user www-data;\npid {};\nevents {{}}\nhttp {{\ngzip on;\naccess_log {};\n{temporary}{}\n}}\n",
         at("nginx.pid"),
+        at("other.log"),
         site.text
     )
 }
