@@ -220,7 +220,7 @@ fn nginx_configuration(site: Site, upstream: &str, port: u16, folder: &Path) -> 
         .map(|kind| format!("{kind}_temp_path {};\n", at(kind)))
         .concat();
     format!(
-        "user www-data;\npid {};\nevents {{}}\nhttp {{\ngzip on;\naccess_log {};\n{temporary}{}\n}}\n",
+        "user www-data;\npid {};\nevents {{}}\nhttp {{\ngzip on;\ngzip_types *;\naccess_log {};\n{temporary}{}\n}}\n",
         at("nginx.pid"),
         at("other.log"),
         site.text

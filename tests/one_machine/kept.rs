@@ -171,6 +171,24 @@ fn with_a_list_of_origins_each_gets_its_own_answer_and_all_others_one_together()
 }
 
 #[test]
+fn an_origin_that_nginx_does_not_list_is_answered_as_all_others_are() {
+    let storage = Storage::start();
+    let app = Launch::on(&storage)
+        .variable("cors_allowed_origins", PAGE)
+        .start();
+    let Some(front) = Front::nginx(app.address()) else {
+        return;
+    };
+    let image = TestImage::of_size(100_000);
+    app.import(&storage, &image);
+
+    for origin in [&[("origin", PAGE)][..], &[]] {
+        let answer = front.request("GET", &image.path(), origin);
+        assert_eq!(shown_to(&answer), [None, Some("Origin")]);
+    }
+}
+
+#[test]
 fn a_removed_image_is_kept_until_the_guides_line_takes_it_away() {
     let storage = Storage::start();
     let app = app_on(&storage);
@@ -195,7 +213,7 @@ fn a_removed_image_is_kept_until_the_guides_line_takes_it_away() {
 }
 
 #[test]
-fn nginx_writes_of_each_request_whether_it_was_kept_and_not_who_asked() {
+fn nginx_writes_of_each_request_whether_it_was_kept_by_the_apps_id_and_not_who_asked() {
     let storage = Storage::start();
     let app = app_on(&storage);
     let Some(front) = Front::nginx(app.address()) else {
@@ -217,5 +235,7 @@ fn nginx_writes_of_each_request_whether_it_was_kept_and_not_who_asked() {
         .map(|line| line.split(' ').nth(3).unwrap())
         .collect();
     assert_eq!(kept, ["MISS", "HIT"]);
+    let id = app.log(1)[0]["request_id"].as_str().unwrap().to_owned();
+    assert_eq!(log.split(' ').nth(1), Some(&*id));
     assert!(!log.contains("127.0.0.1"), "{log}");
 }
