@@ -212,7 +212,7 @@ fn nginx_configuration(site: Site, upstream: &str, port: u16, folder: &Path) -> 
         .with("listen [::]:443 ssl http2;", "")
         .with(&format!("{live}/fullchain.pem"), &at(CERTIFICATE.0))
         .with(&format!("{live}/privkey.pem"), &at(CERTIFICATE.1))
-        .with("/var/cache/nginx/image-proxy", &at("kept"))
+        .with("/var/lib/nginx/image-proxy", &at("kept"))
         .with("/var/log/nginx/image-proxy.log", &at("access.log"))
         .with("127.0.0.1:3001", &format!("127.0.0.1:{}", free_port()))
         .with("server 127.0.0.1:3000 ", &format!("server {upstream} "));

@@ -7,8 +7,8 @@ use std::process::Command;
 
 use toml::Table;
 
-use crate::harness::front::find_caddy;
-use crate::harness::root;
+use crate::harness::front::{find_caddy, find_nginx};
+use crate::harness::{root, skip};
 
 const PAGE: &str = "docs/deploy.md";
 
@@ -57,9 +57,9 @@ pub const NO_LOG_FILES: &str = "log_dir = \"\"\n";
 /// Runs its lines that take an image out of nginx's cache.
 #[track_caller]
 pub fn run_purge(id: &str, kept: &Path) {
-    let line = command("sudo find /var/cache/nginx/image-proxy ")
+    let line = command("sudo find /var/lib/nginx/image-proxy ")
         .replace("sudo ", "")
-        .replace("/var/cache/nginx/image-proxy", &kept.display().to_string())
+        .replace("/var/lib/nginx/image-proxy", &kept.display().to_string())
         .replace("253e17a1-9e69-5be4-9366-ac08a9590b04", id);
 
     let output = Command::new("sh").args(["-c", &line]).output().unwrap();
@@ -128,7 +128,7 @@ fn the_guides_files_are_where_the_unit_and_the_sites_look_for_them() {
             &files[1],
             &[
                 "/etc/letsencrypt/live/images.example.com",
-                "/var/cache/nginx/image-proxy",
+                "/var/lib/nginx/image-proxy",
                 "/var/www/html",
                 "/var/log/nginx/image-proxy.log",
             ][..],
@@ -138,6 +138,25 @@ fn the_guides_files_are_where_the_unit_and_the_sites_look_for_them() {
         for path in paths {
             assert!(file.contains(path), "{path}");
         }
+    }
+}
+
+/// nginx makes the last folder of a path, and no other.
+#[test]
+fn the_folders_that_nginx_writes_to_are_in_those_of_debians_package() {
+    if find_nginx().is_none() {
+        return;
+    }
+    if !Path::new("/etc/debian_version").exists() {
+        skip("this nginx is not Debian's");
+        return;
+    }
+    let site = fs::read_to_string(root().join("deploy/one-machine/nginx.conf")).unwrap();
+
+    for directive in ["proxy_cache_path ", "access_log "] {
+        let (_, rest) = site.split_once(directive).unwrap();
+        let path = Path::new(rest.split_whitespace().next().unwrap());
+        assert!(path.parent().unwrap().is_dir(), "{}", path.display());
     }
 }
 
