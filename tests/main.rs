@@ -27,6 +27,7 @@ mod import;
 mod kept_images;
 mod memory;
 mod metadata;
+mod one_machine;
 mod openapi;
 mod ranges;
 mod readiness;

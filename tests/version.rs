@@ -19,6 +19,7 @@ fn every_place_that_tells_the_version_tells_the_same() {
             "spin registry push --build ghcr.io/OWNER/image-proxy:",
         ),
         ("SECURITY.md", "release.yml@refs/tags/v"),
+        ("docs/deploy.md", "--no-dereference image-proxy-"),
         // The newest; what is not released yet has no number.
         ("CHANGELOG.md", "\n## ["),
     ] {

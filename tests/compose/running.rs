@@ -130,9 +130,6 @@ impl Running {
         if name == "storage" {
             words.extend(self.ports_of_storage());
         }
-        if !host::is_spin() {
-            with_log_on_standard_error(&mut words);
-        }
         let places = self.places(name, service);
         let words = words.iter().map(|word| replaced(word, &places));
         let environment = stage.into_iter().flat_map(|stage| {
@@ -248,20 +245,6 @@ impl Drop for Running {
             let _ = process.wait();
         }
     }
-}
-
-/// This repository's host takes as an option what Spin takes from the image's runtime configuration.
-fn with_log_on_standard_error(words: &mut Vec<String>) {
-    let Some(place) = words
-        .iter()
-        .position(|word| word == "--runtime-config-file")
-    else {
-        return;
-    };
-    let text = fs::read_to_string(root().join(&words[place + 1])).unwrap();
-    let told: toml::Table = toml::from_str(&text).unwrap();
-    assert_eq!(told, toml::from_str("log_dir = \"\"").unwrap());
-    words.splice(place..=place + 1, ["--log-dir".to_owned(), String::new()]);
 }
 
 /// The text with each of these replaced, once, by the first that fits.

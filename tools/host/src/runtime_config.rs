@@ -1,5 +1,5 @@
-//! The runtime configuration file, as far as this host implements it: variable providers, and whom
-//! components trust.
+//! The runtime configuration file, as far as this host implements it: variable providers, whom
+//! components trust, and where their output goes.
 //!
 //! Source: <https://spinframework.dev/v3/dynamic-configuration#application-variables-runtime-configuration>.
 
@@ -20,7 +20,6 @@ const NOT_IMPLEMENTED: &[NotImplemented] = &[
             "config_provider",
             "key_value_store",
             "llm_compute",
-            "log_dir",
             "max_instance_memory",
             "outbound_http",
             "sqlite_database",
@@ -47,6 +46,8 @@ pub struct RuntimeConfig {
     /// `[[client_tls]]`.
     #[serde(default)]
     pub client_tls: Vec<client_tls::Table>,
+    /// Where the components' output goes; empty for no files.
+    pub log_dir: Option<String>,
 }
 
 /// One `[[variables_provider]]`.

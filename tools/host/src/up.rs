@@ -44,7 +44,7 @@ pub struct Up {
     #[arg(long, value_name = "HOST:PORT", env = "SPIN_HTTP_LISTEN_ADDR", default_value = "127.0.0.1:3000", value_parser = parse_address)]
     listen: SocketAddr,
 
-    /// File with `[[variables_provider]]` tables
+    /// File with `[[variables_provider]]` and `[[client_tls]]` tables, and `log_dir`
     #[arg(long, value_name = "FILE", env = "RUNTIME_CONFIG_FILE")]
     runtime_config_file: Option<PathBuf>,
 
@@ -105,7 +105,8 @@ impl Up {
         let in_manifest = || path.display().to_string();
         let routes =
             Routes::new(&manifest.trigger.http, &manifest.components).with_context(in_manifest)?;
-        let (runtime_config, outbound_http) = self.runtime_config()?;
+        let (mut runtime_config, outbound_http) = self.runtime_config()?;
+        let log_dir = runtime_config.log_dir.take().map(OsString::from);
         let providers = self.providers(runtime_config)?;
         for warning in undeclared::warnings(&manifest.variables, &providers, &environment()) {
             report(warning);
@@ -118,7 +119,7 @@ impl Up {
         let variables = Variables::new(variables.with_context(in_manifest)?);
         let listener = server::bind(self.listen).await?;
         let (application, largest_memory) =
-            self.load(&path, manifest, routes, &variables, &outbound_http)?;
+            self.load(&path, manifest, routes, &variables, &outbound_http, log_dir)?;
         let interrupts = Interrupts::catch()?;
         announce(&listener, &application)?;
         let grace = Duration::from_secs(self.grace);
@@ -169,13 +170,14 @@ impl Up {
         routes: Routes,
         variables: &Variables,
         outbound_http: &OutboundHttp,
+        log_dir: Option<OsString>,
     ) -> anyhow::Result<(Application, LargestMemory)> {
         let folder = path.parent().unwrap_or(Path::new(""));
         let state_dir = self
             .state_dir
             .clone()
             .unwrap_or_else(|| folder.join(".spin"));
-        let stdio = self.open_stdio(&state_dir)?;
+        let stdio = self.open_stdio(&state_dir, log_dir)?;
         let (mut sqlite, mut key_value) = self.open_stores(&state_dir)?;
         let limits = InstanceLimits::read(variable, self.max_instance_memory)?;
         let compiler = Compiler::new(&limits)
@@ -213,8 +215,8 @@ impl Up {
         Ok((application, compiler.largest_memory()))
     }
 
-    fn open_stdio(&self, state_dir: &Path) -> anyhow::Result<Stdio> {
-        let log_dir = match &self.log_dir {
+    fn open_stdio(&self, state_dir: &Path, in_file: Option<OsString>) -> anyhow::Result<Stdio> {
+        let log_dir = match self.log_dir.clone().or(in_file) {
             Some(folder) if folder.is_empty() => None,
             Some(folder) => Some(folder.into()),
             None => Some(state_dir.join("logs")),

@@ -1,10 +1,11 @@
 //! What `cargo xtask test --all` needs beyond the Rust toolchain, installed where it is missing.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use super::browser;
-use crate::apt::ensure_installed;
-use crate::{cargo_deny, go, python};
+use crate::apt::{ensure_by, ensure_installed};
+use crate::{cargo_deny, go, process, python};
 
 /// The programs that stand for their users in the black-box tests.
 const CLIENTS: [&str; 2] = ["curl", "wget"];
@@ -14,6 +15,13 @@ const LOG_READER: &str = "jq";
 
 /// actionlint, as a Go module: what `PyPI` and npm have of it is old, or fetched from elsewhere.
 const ACTIONLINT: &str = "github.com/rhysd/actionlint/cmd/actionlint@v1.7.12";
+
+/// What stands before the application on one machine, and what checks its unit.
+const ONE_MACHINE: [(&str, &str); 3] = [
+    ("nginx", "-v"),
+    ("caddy", "version"),
+    ("systemd-analyze", "--version"),
+];
 
 /// Where the programs of tests are that are installed for them.
 pub struct Programs {
@@ -36,6 +44,13 @@ pub fn ensure_all() -> anyhow::Result<Programs> {
         ensure_installed(client, client)?;
     }
     ensure_installed(LOG_READER, LOG_READER)?;
+    for (program, asked) in ONE_MACHINE {
+        // Debian has nginx where only root's PATH leads.
+        let names = [program.to_owned(), format!("/usr/sbin/{program}")];
+        let answers = |name| process::succeeds(Command::new(name).arg(asked));
+        let package = program.trim_end_matches("-analyze");
+        ensure_by(package, program, || names.iter().any(answers))?;
+    }
     browser::ensure()?;
     cargo_deny::ensure()?;
     let bin = python::ensure_test_programs()?;
