@@ -151,6 +151,8 @@ fn dependabot_looks_after_every_list_of_dependencies() {
             "cargo" => "Cargo.lock",
             "npm" => "package-lock.json",
             "pip" => "requirements.txt",
+            "docker" => "Dockerfile",
+            "docker-compose" => "compose.yaml",
             "github-actions" => ".github/workflows",
             other => panic!("{other} has no list here"),
         };
@@ -190,7 +192,13 @@ fn all_before<'a>(name: &str, jobs: &[&'a Job]) -> BTreeSet<&'a str> {
 }
 
 fn collect_lists(folder: &Path, found: &mut BTreeSet<std::path::PathBuf>) {
-    const LISTS: [&str; 3] = ["Cargo.lock", "package-lock.json", "requirements.txt"];
+    const LISTS: [&str; 5] = [
+        "Cargo.lock",
+        "package-lock.json",
+        "requirements.txt",
+        "Dockerfile",
+        "compose.yaml",
+    ];
     for entry in fs::read_dir(root().join(folder)).unwrap() {
         let entry = entry.unwrap();
         let name = entry.file_name().into_string().unwrap();
