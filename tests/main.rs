@@ -26,6 +26,7 @@ mod kept_images;
 mod memory;
 mod metadata;
 mod openapi;
+mod package;
 mod ranges;
 mod readiness;
 mod records;

@@ -18,6 +18,9 @@ fn every_place_that_tells_the_version_tells_the_same() {
             "docs/deploy.md",
             "spin registry push --build ghcr.io/OWNER/image-proxy:",
         ),
+        ("README.md", "/releases/download/v"),
+        ("README.md", "\ncd image-proxy-programs-"),
+        ("README.md", "`image-proxy-"),
         // The newest; what is not released yet has no number.
         ("CHANGELOG.md", "\n## ["),
     ] {

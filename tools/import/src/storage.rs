@@ -4,6 +4,7 @@ use anyhow::Context as _;
 use reqwest::Url;
 
 use crate::http::origin;
+use crate::runtime_config::RuntimeConfig;
 
 const DEFAULT_REGION: &str = "us-east-1";
 
@@ -87,6 +88,29 @@ pub struct Storage {
 }
 
 impl StorageOptions {
+    /// Takes from a runtime configuration what nobody has given.
+    pub fn complete(&mut self, config: &RuntimeConfig) {
+        for (option, variable) in [
+            (&mut self.endpoint, "s3_endpoint"),
+            (&mut self.bucket, "s3_bucket"),
+            (&mut self.region, "s3_region"),
+            (&mut self.addressing_style, "s3_addressing_style"),
+        ] {
+            config.complete(option, variable);
+        }
+        // One key is of one piece: the importer may have another than the application.
+        if given(self.access_key_id.as_ref()).is_some() {
+            return;
+        }
+        for (option, variable) in [
+            (&mut self.access_key_id, "s3_access_key_id"),
+            (&mut self.secret_access_key, "s3_secret_access_key"),
+            (&mut self.session_token, "s3_session_token"),
+        ] {
+            config.complete(option, variable);
+        }
+    }
+
     /// The storage that these options describe.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{bench, build, import, spin_test, test, up, with_parent};
+use crate::{bench, build, import, package, spin_test, test, up, with_parent};
 
 /// The project's own commands.
 #[derive(Debug, Parser)]
@@ -28,6 +28,7 @@ enum Verb {
     Test(test::Args),
     SpinTest(spin_test::Args),
     Bench(bench::Args),
+    Package(package::Args),
     #[command(hide = true)]
     WithParent(with_parent::Args),
 }
@@ -42,6 +43,7 @@ pub fn run() -> ExitCode {
         Verb::Test(args) => test::run(&args),
         Verb::SpinTest(args) => spin_test::run(&args),
         Verb::Bench(args) => bench::run(&args),
+        Verb::Package(args) => package::run(&args),
         Verb::WithParent(args) => with_parent::run(&args),
     };
     outcome.unwrap_or_else(|error| {
