@@ -6,6 +6,7 @@ mod unpacked;
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::process::Command;
 
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
@@ -173,7 +174,7 @@ fn the_readme_s_lines_for_who_has_no_rust_end_at_pictures() {
     };
     let pictures = shell.pictures(&[("one.gif", gif("one", 2000)), ("two.gif", gif("two", 3000))]);
 
-    let ended = shell.run(&[&get, &shell.on_own_ports(), &start].join("\n"));
+    let ended = shell.run(&[get, shell.on_own_ports(), start].join("\n"));
 
     assert_eq!(served_after(&ended), pictures);
     let folder = shell.folder().join(programs.trim_end_matches(".tar.gz"));
@@ -220,23 +221,52 @@ fn the_lines_in_an_archive_s_readme_start_it_on_a_storage_of_ones_own() {
     fs::write(unpacked.path().join("runtime-config.toml"), settings).unwrap();
 
     let start = format!("cd '{}'\n{} &", unpacked.path().display(), start.trim_end());
-    let ended = shell.run(&[&start, &shell.until_ready(), &import].join("\n"));
+    let ended = shell.run(&[start, shell.until_ready(), import].join("\n"));
 
     assert_eq!(served_after(&ended), pictures);
 }
 
 #[test]
-fn what_has_not_been_built_is_told_and_nothing_is_packed() {
+fn a_date_that_is_not_a_number_is_refused_before_anything_is_packed() {
     let folder = TempDir::new().unwrap();
+    let mut command = unpacked::command(folder.path(), &[]);
 
-    let output = unpacked::command(folder.path(), &["--target", "no-such-machine"])
+    let output = command
+        .env("SOURCE_DATE_EPOCH", "yesterday")
         .output()
         .unwrap();
 
-    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("--target"), "{said}");
+    assert!(
+        said.contains("SOURCE_DATE_EPOCH must be a number"),
+        "{said}"
+    );
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn the_host_says_in_another_folder_what_to_type() {
+    let elsewhere = TempDir::new().unwrap();
+    for (arguments, said) in [
+        (
+            &["up"][..],
+            "spin.toml: no such file: change into the folder",
+        ),
+        (&["up", "--from", "elsewhere"], "elsewhere: no such file"),
+        (&["spin-test"], "or name its manifest by --from"),
+    ] {
+        let output = Command::new(host::embedded())
+            .args(arguments)
+            .current_dir(elsewhere.path())
+            .output()
+            .unwrap();
+
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(errors.contains(said), "{arguments:?}: {errors}");
+        assert_eq!(errors.lines().count(), 1, "{errors}");
+    }
 }
 
 /// The README's lines, with the packed files in the place of what would be downloaded.

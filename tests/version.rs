@@ -33,7 +33,8 @@ fn after(file: &str, before: &str) -> String {
     let text = std::fs::read_to_string(root().join(file)).unwrap();
     let versions = text.split(before).skip(1).map(|rest| {
         let is_part = |character: &char| character.is_ascii_digit() || *character == '.';
-        rest.chars().take_while(is_part).collect::<String>()
+        let version: String = rest.chars().take_while(is_part).collect();
+        version.trim_end_matches('.').to_owned()
     });
     let mut versions = versions.filter(|version| !version.is_empty());
     versions

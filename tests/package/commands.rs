@@ -10,8 +10,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use http::Request;
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
+use crate::harness::images::hex;
 use crate::harness::response::send;
 use crate::harness::{can_run, host, is_installed, wait_for};
 
@@ -86,12 +88,12 @@ impl Shell {
         symlink(program, self.home.path().join("bin").join(name)).unwrap();
     }
 
-    /// Puts these into `~/Pictures`, and returns their bytes.
-    pub fn pictures(&self, pictures: &[(&str, Vec<u8>)]) -> BTreeSet<Vec<u8>> {
+    /// Puts these into `~/Pictures`, and returns their SHA-256.
+    pub fn pictures(&self, pictures: &[(&str, Vec<u8>)]) -> BTreeSet<String> {
         let folder = self.home.path().join("Pictures");
         let written = pictures.iter().map(|(name, bytes)| {
             fs::write(folder.join(name), bytes).unwrap();
-            bytes.clone()
+            hex(&Sha256::digest(bytes))
         });
         written.collect()
     }
@@ -154,16 +156,16 @@ impl Drop for Ended<'_> {
     }
 }
 
-/// The bytes at each URL that was printed.
-pub fn served_after(ended: &Ended<'_>) -> BTreeSet<Vec<u8>> {
+/// The SHA-256 of the bytes at each URL that was printed.
+pub fn served_after(ended: &Ended<'_>) -> BTreeSet<String> {
     let start = format!("http://{}/api/v1/images/", ended.shell.application);
     let words = ended.output.split_whitespace();
     let urls: BTreeSet<_> = words.filter(|word| word.starts_with(&start)).collect();
     assert!(!urls.is_empty(), "no URL was printed: {}", ended.output);
-    let bytes = urls.into_iter().map(|url| {
+    let sums = urls.into_iter().map(|url| {
         let answer = send(Request::get(url).body("").unwrap()).unwrap();
         assert_eq!(answer.status, 200, "{url}");
-        answer.bytes().to_owned()
+        hex(&Sha256::digest(answer.bytes()))
     });
-    bytes.collect()
+    sums.collect()
 }

@@ -57,8 +57,23 @@ struct Cli {
     secret_access_key: String,
 }
 
+impl Cli {
+    fn credentials(&self) -> anyhow::Result<Credentials> {
+        ensure!(
+            self.listen.ip().is_loopback() || self.secret_access_key != SECRET_ACCESS_KEY,
+            "others may reach {}, and everybody knows the default key: give one by STORAGE_ACCESS_KEY_ID and \
+             STORAGE_SECRET_ACCESS_KEY",
+            self.listen
+        );
+        Ok(Credentials {
+            access_key_id: self.access_key_id.clone(),
+            secret_access_key: self.secret_access_key.clone(),
+        })
+    }
+}
+
 fn main() -> ExitCode {
-    match serve(Cli::parse()) {
+    match serve(&Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -68,18 +83,9 @@ fn main() -> ExitCode {
 }
 
 #[tokio::main]
-async fn serve(options: Cli) -> anyhow::Result<()> {
-    ensure!(
-        options.listen.ip().is_loopback() || options.secret_access_key != SECRET_ACCESS_KEY,
-        "others reach {}, and everybody knows the default key: give one by STORAGE_ACCESS_KEY_ID and \
-         STORAGE_SECRET_ACCESS_KEY",
-        options.listen
-    );
+async fn serve(options: &Cli) -> anyhow::Result<()> {
+    let credentials = options.credentials()?;
     create_bucket(&options.folder, &options.bucket)?;
-    let credentials = Credentials {
-        access_key_id: options.access_key_id,
-        secret_access_key: options.secret_access_key,
-    };
     let storage =
         EmbeddedStorage::start_unrecorded(options.listen, &options.folder, &credentials).await?;
     println!("Serving {}", storage.endpoint());
@@ -107,6 +113,27 @@ fn create_bucket(folder: &Path, name: &str) -> anyhow::Result<()> {
 #[allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_key_that_everybody_knows_is_for_this_machine_alone() {
+        for (options, is_accepted) in [
+            (&[][..], true),
+            (&["--listen", "127.0.0.1:0"], true),
+            (&["--listen", "[::1]:0"], true),
+            (&["--listen", "0.0.0.0:9000"], false),
+            (&["--listen", "192.0.2.1:9000"], false),
+            (
+                &["--listen", "0.0.0.0:9000", "--secret-access-key", "own"],
+                true,
+            ),
+        ] {
+            let words = ["storage"].iter().chain(options);
+
+            let credentials = Cli::parse_from(words).credentials();
+
+            assert_eq!(credentials.is_ok(), is_accepted, "{options:?}");
+        }
+    }
 
     #[test]
     fn a_bucket_is_a_folder_in_the_folder_of_buckets_and_nowhere_else() {

@@ -40,7 +40,8 @@ impl RuntimeConfig {
         Self::parse(&text).map_err(|reason| anyhow::anyhow!("{}:{reason}", file.display()))
     }
 
-    fn parse(text: &str) -> Result<Self, String> {
+    /// As [`read`](Self::read), of a text; the reason begins with the line.
+    pub fn parse(text: &str) -> Result<Self, String> {
         // `toml`'s own rendering quotes the offending line, which may hold a secret.
         let file: File = toml::from_str(text).map_err(|error| {
             let before = error.span().map_or(0, |span| span.start);

@@ -207,6 +207,42 @@ mod tests {
     }
 
     #[test]
+    fn a_runtime_configuration_gives_what_nobody_gives_and_of_a_key_all_or_nothing() {
+        let config = RuntimeConfig::parse(
+            r#"
+            [[variables_provider]]
+            type = "static"
+            [variables_provider.values]
+            s3_endpoint = "http://127.0.0.1:9000"
+            s3_region = "there"
+            s3_access_key_id = "application"
+            s3_secret_access_key = "its secret"
+            s3_session_token = "its token"
+            "#,
+        )
+        .unwrap();
+        let own_key = options("https://s3.example", "images");
+        let no_key = StorageOptions {
+            access_key_id: None,
+            secret_access_key: None,
+            ..own_key.clone()
+        };
+        for (mut options, key, token) in [
+            (own_key, ["id", "secret"], None),
+            (no_key, ["application", "its secret"], Some("its token")),
+        ] {
+            options.complete(&config);
+
+            let storage = options.storage().unwrap();
+
+            assert_eq!(storage.endpoint.as_str(), "https://s3.example/");
+            assert_eq!(storage.region, "there");
+            assert_eq!([storage.access_key_id, storage.secret_access_key], key);
+            assert_eq!(storage.session_token.as_deref(), token);
+        }
+    }
+
+    #[test]
     fn what_is_missing_is_named_by_option_and_variable() {
         let options = StorageOptions {
             secret_access_key: None,
