@@ -85,9 +85,10 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 impl Args {
     fn builds(&self) -> usize {
-        match (self.no_build, self.programs) {
-            (true, _) => 0,
-            (false, without_programs_one) => 1 + usize::from(without_programs_one),
+        if self.no_build {
+            0
+        } else {
+            1 + usize::from(self.programs)
         }
     }
 }
