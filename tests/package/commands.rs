@@ -104,12 +104,6 @@ impl Shell {
         format!("sed -i '{edit}' runtime-config.toml")
     }
 
-    /// The line that waits for the application.
-    pub fn until_ready(&self) -> String {
-        "curl --silent --retry 30 --retry-delay 1 --retry-connrefused http://127.0.0.1:3000/readyz"
-            .into()
-    }
-
     /// Runs the lines one after the other, on ports of the test's own, until one fails or all have ended.
     pub fn run(&self, lines: &str) -> Ended<'_> {
         let lines = lines.replace("127.0.0.1:3000", &self.application.to_string());
@@ -154,6 +148,12 @@ impl Drop for Ended<'_> {
             });
         }
     }
+}
+
+/// The line that waits for the application.
+pub fn until_ready() -> String {
+    "curl --silent --retry 30 --retry-delay 1 --retry-connrefused http://127.0.0.1:3000/readyz"
+        .into()
 }
 
 /// The SHA-256 of the bytes at each URL that was printed.

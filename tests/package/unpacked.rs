@@ -59,10 +59,7 @@ impl Packed {
         let mut archives: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
         archives.retain(|path| !path.ends_with("SHA256SUMS"));
         for archive in &archives {
-            assert!(
-                archive.to_str().unwrap().ends_with(".tar.gz"),
-                "{archive:?}"
-            );
+            assert_eq!(archive.extension().unwrap(), "gz", "{}", archive.display());
         }
         archives.sort();
         archives
