@@ -29,6 +29,7 @@ mod memory;
 mod metadata;
 mod one_machine;
 mod openapi;
+mod package;
 mod ranges;
 mod readiness;
 mod records;

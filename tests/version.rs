@@ -20,6 +20,9 @@ fn every_place_that_tells_the_version_tells_the_same() {
         ),
         ("SECURITY.md", "release.yml@refs/tags/v"),
         ("docs/deploy.md", "--no-dereference image-proxy-"),
+        ("README.md", "/releases/download/v"),
+        ("README.md", "\ncd image-proxy-programs-"),
+        ("README.md", "`image-proxy-"),
         // The newest; what is not released yet has no number.
         ("CHANGELOG.md", "\n## ["),
     ] {
@@ -32,7 +35,8 @@ fn after(file: &str, before: &str) -> String {
     let text = std::fs::read_to_string(root().join(file)).unwrap();
     let versions = text.split(before).skip(1).map(|rest| {
         let is_part = |character: &char| character.is_ascii_digit() || *character == '.';
-        rest.chars().take_while(is_part).collect::<String>()
+        let version: String = rest.chars().take_while(is_part).collect();
+        version.trim_end_matches('.').to_owned()
     });
     let mut versions = versions.filter(|version| !version.is_empty());
     versions

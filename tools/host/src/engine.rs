@@ -25,7 +25,7 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// There is no such file.
-    #[error("{}: no such file: build the component with `cargo xtask build`", .0.display())]
+    #[error("{}: no such file: in a checkout, `cargo xtask build` makes it; a release has it beside its spin.toml", .0.display())]
     NotBuilt(PathBuf),
     /// The file is not a component that this host can run.
     #[error("{}: not a component that this host can run: {reason}", path.display())]

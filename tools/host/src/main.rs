@@ -42,11 +42,11 @@ mod undeclared;
 mod up;
 mod variables;
 
-/// Runs a Spin application on wasmtime, as far as this project's needs go.
+/// Runs image-proxy, a Spin application, where no Spin is installed. In production, run Spin.
 #[derive(Parser)]
 #[command(
     version,
-    after_help = "Example:\n  image-proxy-host up --runtime-config-file runtime-config.toml --sqlite @migrations/0001_images.sql"
+    after_help = "Example, in the folder of spin.toml:\n  image-proxy-host up --runtime-config-file runtime-config.toml --sqlite @migrations/0001_images.sql"
 )]
 struct Cli {
     #[command(subcommand)]

@@ -41,6 +41,17 @@ const NOT_IMPLEMENTED: &[NotImplemented] = &[
     },
 ];
 
+/// Why there is no manifest.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A wrong folder, mostly.
+    #[error("{}: no such file: change into the folder of the application, or name its manifest by --from", .0.display())]
+    Missing(PathBuf),
+    /// It cannot be read, is malformed, or asks for what this host does not implement.
+    #[error(transparent)]
+    Unusable(#[from] toml_file::Error),
+}
+
 /// `spin.toml`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -182,9 +193,12 @@ impl Manifest {
     /// Reads the manifest at `path`.
     ///
     /// # Errors
-    /// When it cannot be read, is malformed, or asks for what this host does not implement.
-    pub fn read(path: &Path) -> Result<Self, toml_file::Error> {
-        toml_file::read(path, NOT_IMPLEMENTED)
+    /// When it is missing, cannot be read, is malformed, or asks for what this host does not implement.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        if !path.exists() {
+            return Err(Error::Missing(path.to_owned()));
+        }
+        Ok(toml_file::read(path, NOT_IMPLEMENTED)?)
     }
 }
 

@@ -7,6 +7,7 @@
 //! ```text
 //! main ─▶ verbs/{import, records, remove, verify, warm} ─▶ site ─▶ bucket · records_route · image_route ─▶ http
 //!            │        └▶ parallel · removal · report · gallery       └▶ storage   └▶ record
+//!            ├▶ runtime_config
 //!            └▶ files · sizes ─▶ content
 //! ```
 
@@ -23,6 +24,7 @@ mod record;
 mod records_route;
 mod removal;
 mod report;
+mod runtime_config;
 mod site;
 mod sizes;
 mod stop;
@@ -39,6 +41,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use tokio::runtime::{Builder, Runtime};
 
 use printable::printable;
+use runtime_config::RuntimeConfig;
 use site::SiteOptions;
 use stop::Stop;
 use verbs::{import, records, remove, verify, warm};
@@ -67,6 +70,7 @@ Examples:
       SPIN_VARIABLE_S3_BUCKET=images SPIN_VARIABLE_S3_ACCESS_KEY_ID=… SPIN_VARIABLE_S3_SECRET_ACCESS_KEY=…
   image-proxy-import --records https://images.example.com ~/Pictures/cat.jpg ~/Pictures/holidays
   image-proxy-import --records https://images.example.com --dry-run --json ~/Pictures
+  image-proxy-import --records http://127.0.0.1:3000 --runtime-config-file runtime-config.toml ~/Pictures
   image-proxy-import --records https://images.example.com --gallery gallery.json --sizes 320,640,1280 ~/Pictures
   image-proxy-import verify --records https://images.example.com --gallery gallery.json
   image-proxy-import warm --records https://images.example.com --gallery gallery.json
@@ -94,7 +98,7 @@ enum Verb {
 fn main() -> ExitCode {
     let matches = Cli::command().get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    match run(&cli, import::Args::are_given(&matches)) {
+    match run(cli, import::Args::are_given(&matches)) {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::from(BROKEN_PIPE),
         Err(error) => {
@@ -105,12 +109,17 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: &Cli, is_import: bool) -> anyhow::Result<ExitCode> {
+fn run(mut cli: Cli, is_import: bool) -> anyhow::Result<ExitCode> {
     anyhow::ensure!(
         cli.verb.is_none() || !is_import,
         "files and options of an import cannot stand before another command: run one after the \
          other, and give options of a command after its name"
     );
+    if let Some(file) = &cli.site.runtime_config_file {
+        let config = RuntimeConfig::read(file)?;
+        cli.site.complete(&config);
+        cli.import.complete(&config);
+    }
     let runtime = runtime().context("cannot start the runtime")?;
     let outcome = runtime.block_on(async {
         let stop = Stop::on_signals().context("cannot watch for Ctrl-C")?;

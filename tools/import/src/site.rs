@@ -10,6 +10,7 @@ use crate::bucket::Bucket;
 use crate::http;
 use crate::image_route::{ImageRoute, image_url};
 use crate::records_route::RecordsRoute;
+use crate::runtime_config::RuntimeConfig;
 use crate::storage::{StorageOptions, given};
 
 /// How many images are worked on at the same time by default.
@@ -43,6 +44,10 @@ pub struct SiteOptions {
     /// Address of the application in the URLs that are printed [default: that of --records]
     #[arg(long, global = true, value_name = "URL", help_heading = "Application")]
     origin: Option<String>,
+
+    /// The application's runtime configuration: its static values stand for options that nobody gives
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Application")]
+    pub runtime_config_file: Option<PathBuf>,
 
     #[command(flatten)]
     storage: StorageOptions,
@@ -102,6 +107,12 @@ impl Application {
 }
 
 impl SiteOptions {
+    /// Takes from a runtime configuration what nobody has given.
+    pub fn complete(&mut self, config: &RuntimeConfig) {
+        config.complete(&mut self.records_token, "records_token");
+        self.storage.complete(config);
+    }
+
     /// The list for a gallery page, if there is to be one.
     pub fn gallery(&self) -> Option<PathBuf> {
         given(self.gallery.as_ref()).map(PathBuf::from)

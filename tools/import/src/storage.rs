@@ -4,6 +4,7 @@ use anyhow::Context as _;
 use reqwest::Url;
 
 use crate::http::origin;
+use crate::runtime_config::RuntimeConfig;
 
 const DEFAULT_REGION: &str = "us-east-1";
 
@@ -87,6 +88,29 @@ pub struct Storage {
 }
 
 impl StorageOptions {
+    /// Takes from a runtime configuration what nobody has given.
+    pub fn complete(&mut self, config: &RuntimeConfig) {
+        for (option, variable) in [
+            (&mut self.endpoint, "s3_endpoint"),
+            (&mut self.bucket, "s3_bucket"),
+            (&mut self.region, "s3_region"),
+            (&mut self.addressing_style, "s3_addressing_style"),
+        ] {
+            config.complete(option, variable);
+        }
+        // One key is of one piece: the importer may have another than the application.
+        if given(self.access_key_id.as_ref()).is_some() {
+            return;
+        }
+        for (option, variable) in [
+            (&mut self.access_key_id, "s3_access_key_id"),
+            (&mut self.secret_access_key, "s3_secret_access_key"),
+            (&mut self.session_token, "s3_session_token"),
+        ] {
+            config.complete(option, variable);
+        }
+    }
+
     /// The storage that these options describe.
     ///
     /// # Errors
@@ -180,6 +204,42 @@ mod tests {
         assert_eq!(storage.secret_access_key, "secret");
         assert_eq!(storage.session_token, None);
         assert!(!storage.virtual_hosted);
+    }
+
+    #[test]
+    fn a_runtime_configuration_gives_what_nobody_gives_and_of_a_key_all_or_nothing() {
+        let config = RuntimeConfig::parse(
+            r#"
+            [[variables_provider]]
+            type = "static"
+            [variables_provider.values]
+            s3_endpoint = "http://127.0.0.1:9000"
+            s3_region = "there"
+            s3_access_key_id = "application"
+            s3_secret_access_key = "its secret"
+            s3_session_token = "its token"
+            "#,
+        )
+        .unwrap();
+        let own_key = options("https://s3.example", "images");
+        let no_key = StorageOptions {
+            access_key_id: None,
+            secret_access_key: None,
+            ..own_key.clone()
+        };
+        for (mut options, key, token) in [
+            (own_key, ["id", "secret"], None),
+            (no_key, ["application", "its secret"], Some("its token")),
+        ] {
+            options.complete(&config);
+
+            let storage = options.storage().unwrap();
+
+            assert_eq!(storage.endpoint.as_str(), "https://s3.example/");
+            assert_eq!(storage.region, "there");
+            assert_eq!([storage.access_key_id, storage.secret_access_key], key);
+            assert_eq!(storage.session_token.as_deref(), token);
+        }
     }
 
     #[test]

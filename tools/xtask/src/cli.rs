@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{audit, bench, build, import, release_notes, sbom, spin_test, test, up, with_parent};
+use crate::{
+    audit, bench, build, import, package, release_notes, sbom, spin_test, test, up, with_parent,
+};
 
 /// The project's own commands.
 #[derive(Debug, Parser)]
@@ -28,6 +30,7 @@ enum Verb {
     Test(test::Args),
     SpinTest(spin_test::Args),
     Bench(bench::Args),
+    Package(package::Args),
     Audit(audit::Args),
     Sbom(sbom::Args),
     ReleaseNotes(release_notes::Args),
@@ -45,6 +48,7 @@ pub fn run() -> ExitCode {
         Verb::Test(args) => test::run(&args),
         Verb::SpinTest(args) => spin_test::run(&args),
         Verb::Bench(args) => bench::run(&args),
+        Verb::Package(args) => package::run(&args),
         Verb::Audit(args) => audit::run(&args),
         Verb::Sbom(args) => sbom::run(&args),
         Verb::ReleaseNotes(args) => release_notes::run(&args),

@@ -1,7 +1,7 @@
 //! The project's own commands, run as `cargo xtask <verb>`, and what they share with the benchmark.
 //!
-//! - the verbs, one file each: [`build`], `up`, `import`, `test`, `spin_test`, `bench`, `audit`,
-//!   `release_notes`, `sbom`
+//! - the verbs, one file each: [`build`], `up`, `import`, `test`, `spin_test`, `bench`, `package`,
+//!   `audit`, `release_notes`, `sbom`
 //! - the application on this machine: [`settings`], [`host`], [`metadata_store`], `data_folder`,
 //!   `running`
 //! - what is installed where it is missing: [`apt`], [`python`], `go`, `cargo_deny`, `wasm_target`, [`storage_server`]
@@ -20,6 +20,7 @@ pub mod host;
 mod import;
 pub mod installed;
 pub mod metadata_store;
+mod package;
 pub mod process;
 pub mod project;
 pub mod python;

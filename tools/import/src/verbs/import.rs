@@ -22,6 +22,7 @@ use crate::parallel;
 use crate::record::Record;
 use crate::removal::Removal;
 use crate::report::{Outcome, Report};
+use crate::runtime_config::RuntimeConfig;
 use crate::site::{SiteOptions, Style};
 use crate::sizes::{Size, Widths};
 use crate::stop::Stop;
@@ -61,6 +62,11 @@ impl Args {
             let source = matches.value_source(argument.get_id().as_str());
             source == Some(ValueSource::CommandLine)
         })
+    }
+
+    /// Takes from a runtime configuration what nobody has given.
+    pub fn complete(&mut self, config: &RuntimeConfig) {
+        config.complete(&mut self.max_bytes, "max_image_bytes");
     }
 
     fn max_bytes(&self) -> anyhow::Result<u64> {
