@@ -33,7 +33,11 @@ fn whatever_a_job_runs_of_this_checkout_can_be_run_here() {
                 );
                 verbs.extend(arguments.into_iter().next());
             }
-            let program = command.split_whitespace().next().unwrap_or_default();
+            // Not what is assigned to a variable.
+            let mut words = command
+                .split_whitespace()
+                .skip_while(|word| word.contains('='));
+            let program = words.next().unwrap_or_default();
             if program.contains('/') {
                 let script = fs::metadata(root().join(program));
                 let mode = script.map(|script| script.permissions().mode());
