@@ -1,8 +1,8 @@
 //! `cargo xtask audit`: what is known of the dependencies' vulnerabilities.
 
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
-use crate::{cargo_deny, process, project};
+use crate::{cargo_deny, process};
 
 /// The workspaces, each with a lock file of its own.
 const WORKSPACES: [&str; 3] = ["Cargo.toml", "fuzz/Cargo.toml", "tools/bench/Cargo.toml"];
@@ -17,15 +17,11 @@ pub struct Args {}
 
 /// Checks all workspaces, and fails if one of them does.
 pub fn run(_args: &Args) -> anyhow::Result<ExitCode> {
-    let cargo_deny = cargo_deny::ensure()?;
+    let program = cargo_deny::ensure()?;
     let mut outcome = ExitCode::SUCCESS;
     for workspace in WORKSPACES {
         println!("\n== {workspace}");
-        let mut check = Command::new(&cargo_deny);
-        check
-            .args(["--locked", "--manifest-path", workspace])
-            .args(["check", "--config", "deny.toml", "advisories"])
-            .current_dir(project::root());
+        let mut check = cargo_deny::check(&program, workspace, &["advisories"]);
         if !process::status(&mut check)?.success() {
             outcome = ExitCode::FAILURE;
         }
@@ -39,6 +35,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::project;
 
     #[test]
     fn no_lock_file_is_left_out() {

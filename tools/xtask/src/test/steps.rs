@@ -11,7 +11,7 @@ use crate::bench::BENCH_TARGET;
 use crate::cargo::cargo;
 use crate::storage_server::Server;
 use crate::wasm_target::Toolchain;
-use crate::{build, installed, spin_test};
+use crate::{build, cargo_deny, installed, spin_test};
 
 /// One step.
 pub struct Step {
@@ -191,8 +191,9 @@ fn dependencies(environment: &Environment) -> Work {
             "cargo-deny is missing (`cargo xtask test --all` installs it)".to_owned(),
         );
     };
-    let mut deny = Command::new(program);
-    deny.args(["--offline", "check", "bans", "licenses", "sources"]);
+    let checks = ["bans", "licenses", "sources"];
+    let mut deny = cargo_deny::check(program, "Cargo.toml", &checks);
+    deny.env("CARGO_NET_OFFLINE", "true");
     Work::Run(deny)
 }
 
