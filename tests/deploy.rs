@@ -12,7 +12,7 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-use crate::harness::{can_run, is_installed, root, say, skip};
+use crate::harness::{can_run, folder, is_installed, root, say, skip};
 
 const MANIFESTS: &str = "deploy/spinkube";
 const OVERLAYS: [&str; 2] = ["aws", "minio-demo"];
@@ -185,7 +185,7 @@ fn a_manifest_that_would_not_work_is_refused_with_the_reason() {
 
     for (file, find, replace, reason) in MISTAKES {
         let manifests = copy_of_the_manifests();
-        change(&manifests.path().join(file), find, replace);
+        folder::change(&manifests.path().join(file), find, replace);
 
         let overlays = OVERLAYS.map(|overlay| manifests.path().join("overlays").join(overlay));
         let output = tools.validate(&overlays);
@@ -200,7 +200,7 @@ fn a_manifest_that_would_not_work_is_refused_with_the_reason() {
 fn records_move_to_another_store_by_one_line_of_an_overlay() {
     let Some(tools) = Tools::find() else { return };
     let manifests = copy_of_the_manifests();
-    change(
+    folder::change(
         &manifests.path().join("overlays/aws/kustomization.yaml"),
         "metadata-libsql",
         "metadata-redis",
@@ -222,7 +222,7 @@ fn the_patches_that_the_guide_gives_for_an_overlay_fit_it() {
     for patch in patches {
         let manifests = copy_of_the_manifests();
         let overlay = manifests.path().join("overlays/aws");
-        change(
+        folder::change(
             &overlay.join("kustomization.yaml"),
             "\npatches:\n",
             &format!("\npatches:\n{patch}"),
@@ -458,27 +458,8 @@ fn text(output: &Output) -> String {
 
 fn copy_of_the_manifests() -> TempDir {
     let copy = TempDir::new().unwrap();
-    copy_folder(&root().join(MANIFESTS), copy.path());
+    folder::copy(&root().join(MANIFESTS), copy.path());
     copy
-}
-
-fn copy_folder(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy_folder(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
-
-fn change(file: &Path, find: &str, replace: &str) {
-    let before = fs::read_to_string(file).unwrap();
-    assert!(before.contains(find), "{} has no {find}", file.display());
-    fs::write(file, before.replace(find, replace)).unwrap();
 }
 
 fn guide() -> String {

@@ -19,11 +19,14 @@ use unpacked::{Packed, pack};
 
 /// What every archive has, beside its own README and what `--programs` adds. The licences of others are there
 /// where cargo-about has gathered them.
-const FILES: [&str; 8] = [
+const FILES: [&str; 11] = [
     "CHANGELOG.md",
     "LICENSE-APACHE",
     "LICENSE-MIT",
     "README.md",
+    "deploy/one-machine/Caddyfile",
+    "deploy/one-machine/image-proxy.service",
+    "deploy/one-machine/nginx.conf",
     "image_proxy.wasm",
     "migrations/0001_images.sql",
     "runtime-config.toml",

@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-use crate::harness::{can_run, root};
+use crate::harness::{can_run, folder, root};
 
 #[test]
 fn every_workflow_is_in_githubs_grammar_and_has_no_habit_that_is_unsafe() {
@@ -159,7 +159,7 @@ fn a_workflow_with_a_mistake_is_refused_by_its_name() {
 
     for (file, find, replace, tool, expected) in MISTAKES {
         let checkout = copy_of_the_workflows();
-        change(&checkout.path().join(".github").join(file), find, replace);
+        folder::change(&checkout.path().join(".github").join(file), find, replace);
 
         let output = tools.judge(tool, checkout.path());
 
@@ -224,27 +224,8 @@ fn copy_of_the_workflows() -> TempDir {
     let copy = TempDir::new().unwrap();
     // By which actionlint knows the root of a checkout.
     fs::create_dir(copy.path().join(".git")).unwrap();
-    copy_folder(&root().join(".github"), &copy.path().join(".github"));
+    folder::copy(&root().join(".github"), &copy.path().join(".github"));
     copy
-}
-
-fn copy_folder(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy_folder(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
-
-fn change(file: &Path, find: &str, replace: &str) {
-    let before = fs::read_to_string(file).unwrap();
-    assert!(before.contains(find), "{} has no {find}", file.display());
-    fs::write(file, before.replace(find, replace)).unwrap();
 }
 
 fn text(output: &Output) -> String {

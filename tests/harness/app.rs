@@ -388,11 +388,7 @@ impl App {
         fields: &[(&str, &str)],
         content: &[u8],
     ) -> Result<Response, Error> {
-        let mut request = http::Request::builder().method(method).uri(self.url(path));
-        for (name, value) in fields {
-            request = request.header(*name, *value);
-        }
-        response::send(request.body(content).unwrap())
+        response::request(method, &self.url(path), fields, content)
     }
 
     /// `GET` of a path whose body is read bit by bit.

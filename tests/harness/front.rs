@@ -181,11 +181,7 @@ impl Front {
         fields: &[(&str, &str)],
         content: &[u8],
     ) -> Result<Response, Error> {
-        let mut request = http::Request::builder().method(method).uri(self.url(path));
-        for (name, value) in fields {
-            request = request.header(*name, *value);
-        }
-        response::send(request.body(content).unwrap())
+        response::request(method, &self.url(path), fields, content)
     }
 }
 

@@ -7,6 +7,7 @@ pub mod client;
 pub mod database;
 pub mod endless;
 pub mod faulty_link;
+pub mod folder;
 pub mod front;
 pub mod host;
 pub mod images;

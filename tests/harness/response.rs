@@ -39,6 +39,23 @@ pub fn send(request: Request<impl AsRef<[u8]>>) -> Result<Response, Error> {
     Ok(response)
 }
 
+/// As [`send`], of a request by its parts.
+///
+/// # Errors
+/// When the connection ends before the head.
+pub fn request(
+    method: &str,
+    url: &str,
+    fields: &[(&str, &str)],
+    content: &[u8],
+) -> Result<Response, Error> {
+    let mut request = Request::builder().method(method).uri(url);
+    for (name, value) in fields {
+        request = request.header(*name, *value);
+    }
+    send(request.body(content).unwrap())
+}
+
 /// As `send`, of any server.
 ///
 /// # Errors

@@ -15,6 +15,7 @@ mod bucket;
 mod content;
 mod files;
 mod gallery;
+mod given;
 mod http;
 mod image_route;
 mod parallel;

@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use serde::Deserialize;
 
-use crate::storage::given;
+use crate::given::given;
 
 /// Values of variables, by name.
 pub struct RuntimeConfig(BTreeMap<String, String>);

@@ -7,11 +7,12 @@ use reqwest::Url;
 use uuid::Uuid;
 
 use crate::bucket::Bucket;
+use crate::given::given;
 use crate::http;
 use crate::image_route::{ImageRoute, image_url};
 use crate::records_route::RecordsRoute;
 use crate::runtime_config::RuntimeConfig;
-use crate::storage::{StorageOptions, given};
+use crate::storage::StorageOptions;
 
 /// How many images are worked on at the same time by default.
 const DEFAULT_PARALLEL: usize = 8;

@@ -3,6 +3,7 @@
 use anyhow::Context as _;
 use reqwest::Url;
 
+use crate::given::given;
 use crate::http::origin;
 use crate::runtime_config::RuntimeConfig;
 
@@ -99,7 +100,8 @@ impl StorageOptions {
             config.complete(option, variable);
         }
         // One key is of one piece: the importer may have another than the application.
-        if given(self.access_key_id.as_ref()).is_some() {
+        let key = [&self.access_key_id, &self.secret_access_key];
+        if key.into_iter().any(|part| given(part.as_ref()).is_some()) {
             return;
         }
         for (option, variable) in [
@@ -153,12 +155,6 @@ impl StorageOptions {
             session_token: given(self.session_token.as_ref()),
         })
     }
-}
-
-/// A value that is there; white space around it is not part of it, as in the application.
-pub fn given(value: Option<&String>) -> Option<String> {
-    let value = value?.trim();
-    (!value.is_empty()).then(|| value.to_owned())
 }
 
 fn required(value: Option<&String>, option: &str, variable: &str) -> anyhow::Result<String> {
@@ -227,6 +223,10 @@ mod tests {
             secret_access_key: None,
             ..own_key.clone()
         };
+        let half_a_key = StorageOptions {
+            access_key_id: None,
+            ..own_key.clone()
+        };
         for (mut options, key, token) in [
             (own_key, ["id", "secret"], None),
             (no_key, ["application", "its secret"], Some("its token")),
@@ -240,6 +240,9 @@ mod tests {
             assert_eq!([storage.access_key_id, storage.secret_access_key], key);
             assert_eq!(storage.session_token.as_deref(), token);
         }
+        let mut options = half_a_key;
+        options.complete(&config);
+        assert!(options.storage().is_err());
     }
 
     #[test]

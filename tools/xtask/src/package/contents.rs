@@ -12,10 +12,11 @@ use crate::project;
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Files of this repository that every archive has as they are.
-const AS_THEY_ARE: [&str; 5] = [
+const AS_THEY_ARE: [&str; 6] = [
     "CHANGELOG.md",
     "LICENSE-APACHE",
     "LICENSE-MIT",
+    "deploy/one-machine",
     "migrations",
     "runtime-config.toml",
 ];
