@@ -19,6 +19,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::harness::images::gif;
+use crate::harness::process::text;
 use crate::harness::response::{Response, send};
 use crate::harness::root;
 use dockerfile::{Dockerfile, Ignored};
@@ -293,10 +294,4 @@ fn copy(path: &str, ignored: &Ignored, to: &Path) {
         fs::create_dir_all(target.parent().unwrap()).unwrap();
         fs::copy(from, target).unwrap();
     }
-}
-
-fn text(output: &Output) -> String {
-    [&output.stdout, &output.stderr]
-        .map(|stream| String::from_utf8_lossy(stream))
-        .concat()
 }

@@ -12,6 +12,7 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
+use crate::harness::process::text;
 use crate::harness::{can_run, folder, is_installed, root, say, skip};
 
 const MANIFESTS: &str = "deploy/spinkube";
@@ -448,12 +449,6 @@ fn crds() -> Option<PathBuf> {
         .into_iter()
         .chain(usual)
         .find(|folder| folder.is_dir())
-}
-
-fn text(output: &Output) -> String {
-    [&output.stdout, &output.stderr]
-        .map(|stream| String::from_utf8_lossy(stream))
-        .concat()
 }
 
 fn copy_of_the_manifests() -> TempDir {

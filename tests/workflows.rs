@@ -10,6 +10,7 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
+use crate::harness::process::text;
 use crate::harness::{can_run, folder, root};
 
 #[test]
@@ -226,10 +227,4 @@ fn copy_of_the_workflows() -> TempDir {
     fs::create_dir(copy.path().join(".git")).unwrap();
     folder::copy(&root().join(".github"), &copy.path().join(".github"));
     copy
-}
-
-fn text(output: &Output) -> String {
-    [&output.stdout[..], &output.stderr]
-        .map(String::from_utf8_lossy)
-        .concat()
 }

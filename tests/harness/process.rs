@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 use std::io::Read;
-use std::process::Command;
+use std::process::{Command, Output};
 use std::thread::JoinHandle;
 
 /// Sends a signal by its name: `INT` as Ctrl-C does.
@@ -106,4 +106,11 @@ fn with_children(process_id: u32) -> Vec<u32> {
         processes.extend(with_children(child.parse().unwrap()));
     }
     processes
+}
+
+/// All that a program wrote, its standard output first.
+pub fn text(output: &Output) -> String {
+    [&output.stdout[..], &output.stderr]
+        .map(String::from_utf8_lossy)
+        .concat()
 }

@@ -19,6 +19,14 @@ pub fn app_on(storage: &Storage) -> App {
         .start()
 }
 
+/// Such an app, on a storage of its own, and nginx before it; none where that is missing.
+pub fn behind_nginx() -> Option<(Storage, App, Front)> {
+    let storage = Storage::start();
+    let app = app_on(&storage);
+    let front = Front::nginx(app.address())?;
+    Some((storage, app, front))
+}
+
 /// The paths that have reached the app, in order, once there are this many.
 pub fn reached(app: &App, count: usize) -> Vec<String> {
     // One of the test's own, so that what came before it is in the log.
@@ -88,9 +96,7 @@ fn an_image_that_was_served_once_never_reaches_the_app_again() {
 
 #[test]
 fn a_range_that_comes_first_fetches_the_image_for_all_that_follow() {
-    let storage = Storage::start();
-    let app = app_on(&storage);
-    let Some(front) = Front::nginx(app.address()) else {
+    let Some((storage, app, front)) = behind_nginx() else {
         return;
     };
     let image = TestImage::of_size(100_000);
@@ -109,9 +115,7 @@ fn a_range_that_comes_first_fetches_the_image_for_all_that_follow() {
 
 #[test]
 fn several_that_ask_at_once_have_an_image_fetched_once() {
-    let storage = Storage::start();
-    let app = app_on(&storage);
-    let Some(front) = Front::nginx(app.address()) else {
+    let Some((storage, app, front)) = behind_nginx() else {
         return;
     };
     let image = TestImage::of_size(2_000_000);
@@ -190,9 +194,7 @@ fn an_origin_that_nginx_does_not_list_is_answered_as_all_others_are() {
 
 #[test]
 fn a_removed_image_is_kept_until_the_guides_line_takes_it_away() {
-    let storage = Storage::start();
-    let app = app_on(&storage);
-    let Some(front) = Front::nginx(app.address()) else {
+    let Some((storage, app, front)) = behind_nginx() else {
         return;
     };
     let (removed, other) = (TestImage::of_size(1000), TestImage::of_size(1000));
@@ -214,9 +216,7 @@ fn a_removed_image_is_kept_until_the_guides_line_takes_it_away() {
 
 #[test]
 fn nginx_writes_of_each_request_whether_it_was_kept_by_the_apps_id_and_not_who_asked() {
-    let storage = Storage::start();
-    let app = app_on(&storage);
-    let Some(front) = Front::nginx(app.address()) else {
+    let Some((storage, app, front)) = behind_nginx() else {
         return;
     };
     let image = TestImage::of_size(1000);

@@ -6,13 +6,11 @@ use crate::harness::app::Launch;
 use crate::harness::front::{Front, Site};
 use crate::harness::{ScriptedStorage, Step, Storage, TestImage, wait_for};
 
-use super::kept::{app_on, reached};
+use super::kept::{app_on, behind_nginx, reached};
 
 #[test]
 fn other_spellings_of_an_id_are_served_by_the_app_and_not_kept() {
-    let storage = Storage::start();
-    let app = app_on(&storage);
-    let Some(front) = Front::nginx(app.address()) else {
+    let Some((storage, app, front)) = behind_nginx() else {
         return;
     };
     let image = TestImage::of_size(100_000);
@@ -75,9 +73,7 @@ fn an_image_that_is_not_there_is_kept_so_for_seconds_and_then_asked_for_anew() {
 
 #[test]
 fn a_failure_is_never_kept() {
-    let storage = Storage::start();
-    let app = app_on(&storage);
-    let Some(front) = Front::nginx(app.address()) else {
+    let Some((storage, app, front)) = behind_nginx() else {
         return;
     };
     let image = TestImage::of_size(100_000);

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::document::{Job, Reader, is_here, paths};
-use super::text;
+use crate::harness::process::text;
 use crate::harness::{root, xtask};
 
 /// With `--help`, the command refuses verbs and flags that it does not know, and does nothing else.

@@ -7,13 +7,14 @@ use crate::{installed, project};
 
 const NAME: &str = "cargo-deny";
 const VERSION: &str = "0.20.2";
+const VARIABLE: &str = "CARGO_DENY_BIN";
 
 /// The one that `CARGO_DENY_BIN` names, that is on `PATH`, or that was installed for tests.
 ///
 /// # Errors
 /// When `CARGO_DENY_BIN` names what is not a file.
 pub fn find() -> anyhow::Result<Option<PathBuf>> {
-    installed::find_or_here(NAME, "CARGO_DENY_BIN")
+    installed::find_or_here(NAME, VARIABLE)
 }
 
 /// The command that checks all packages of a workspace, whose manifest is given: of itself, it looks at the
@@ -32,8 +33,5 @@ pub fn check(program: &Path, manifest: &str, checks: &[&str]) -> Command {
 /// # Errors
 /// When it cannot be installed.
 pub fn ensure() -> anyhow::Result<PathBuf> {
-    match find()? {
-        Some(program) => Ok(program),
-        None => installed::by_cargo(NAME, VERSION),
-    }
+    installed::ensure(NAME, VERSION, VARIABLE)
 }

@@ -27,11 +27,22 @@ pub fn find_or_here(name: &str, variable: &str) -> anyhow::Result<Option<PathBuf
     Ok(find(name, variable)?.or_else(|| here.is_file().then_some(here)))
 }
 
+/// As [`find_or_here`], installed by [`by_cargo`] where there is none.
+///
+/// # Errors
+/// As both.
+pub fn ensure(name: &str, version: &str, variable: &str) -> anyhow::Result<PathBuf> {
+    match find_or_here(name, variable)? {
+        Some(program) => Ok(program),
+        None => by_cargo(name, version),
+    }
+}
+
 /// Has cargo build the package `name` from crates.io, and tells where its program of that name is.
 ///
 /// # Errors
 /// When it cannot be built.
-pub fn by_cargo(name: &str, version: &str) -> anyhow::Result<PathBuf> {
+fn by_cargo(name: &str, version: &str) -> anyhow::Result<PathBuf> {
     let mut install = cargo();
     install
         .args(["install", "--locked", &format!("{name}@{version}")])

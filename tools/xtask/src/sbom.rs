@@ -67,10 +67,7 @@ pub struct Args {
 
 /// Writes the lists and names them.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let program = match installed::find_or_here(NAME, "CARGO_CYCLONEDX_BIN")? {
-        Some(program) => program,
-        None => installed::by_cargo(NAME, VERSION)?,
-    };
+    let program = installed::ensure(NAME, VERSION, "CARGO_CYCLONEDX_BIN")?;
     let written = match &args.target {
         Some(target) => write(&program, target, &PROGRAMS, |name| {
             format!("{name}-{}-{target}.cdx.json", env!("CARGO_PKG_VERSION"))
