@@ -32,14 +32,16 @@ impl Secrets {
         self.0.extend(words.into_iter().map(str::to_owned));
     }
 
-    /// Searches the head, and the body unless it is an image's own bytes.
+    /// Searches the head, and the body unless it is an image's own bytes. The image's digest is left out:
+    /// base64 of any bytes, and so of some images, spells one of the words.
     #[track_caller]
     pub fn assert_absent_from(&self, response: &Response) {
         let (Body::Whole(body) | Body::Broken(body)) = &response.body;
         let is_image = response.status.is_success();
         let body = if is_image { &[] } else { body.as_slice() };
-        let text =
-            format!("{:?}\n{}", response.headers, String::from_utf8_lossy(body)).to_lowercase();
+        let mut headers = response.headers.clone();
+        headers.remove("repr-digest");
+        let text = format!("{headers:?}\n{}", String::from_utf8_lossy(body)).to_lowercase();
         let words = self.0.iter().map(String::as_str).chain(NEVER);
         for word in words.filter(|word| !word.is_empty()) {
             assert!(
@@ -63,6 +65,11 @@ fn an_answer_that_shows_what_must_stay_private_does_not_pass() {
     secrets.add(["127.0.0.1:9000", "my-bucket"]);
 
     secrets.assert_absent_from(&leaking("spin", "fine"));
+
+    let mut digest = leaking("spin", "fine");
+    let spells_a_word = http::HeaderValue::from_static("sha-256=:aWasm/==:");
+    digest.headers.insert("repr-digest", spells_a_word);
+    secrets.assert_absent_from(&digest);
 
     for (header, body) in [
         ("spin", "at 127.0.0.1:9000"),
