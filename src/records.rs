@@ -4,7 +4,7 @@
 
 mod content;
 
-use std::io::Read;
+pub use self::content::RequestContent;
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Method};
@@ -39,33 +39,36 @@ impl RecordsRoute<'_> {
     ///
     /// # Errors
     /// Whatever is to be told instead of success.
-    pub fn answer<B>(
+    pub async fn answer<B>(
         &self,
         encoded_id: &str,
         request: &Request,
-        body: &mut dyn Read,
+        body: &mut impl RequestContent,
         log: &mut RequestLog,
     ) -> Result<Reply<B>, Error> {
-        let outcome = self.decide(encoded_id, request, body, log);
+        let outcome = self.decide(encoded_id, request, body, log).await;
         if let Err(error) = &outcome {
-            content::discard(body, error);
+            content::discard(body, error).await;
         }
         outcome
     }
 
     /// The token comes first: without it nothing can be learned of methods, ids and records.
-    fn decide<B>(
+    async fn decide<B>(
         &self,
         encoded_id: &str,
         request: &Request,
-        body: &mut dyn Read,
+        body: &mut impl RequestContent,
         log: &mut RequestLog,
     ) -> Result<Reply<B>, Error> {
         let token = self.settings.records_token()?.ok_or(Error::NotFound)?;
         authorize(&token, &request.headers)?;
         match request.method {
             Method::GET | Method::HEAD => self.read(named(encoded_id, log)?, log),
-            Method::PUT => self.write(named(encoded_id, log)?, request, body, log),
+            Method::PUT => {
+                let id = named(encoded_id, log)?;
+                self.write(id, request, body, log).await
+            }
             Method::DELETE => self.delete(named(encoded_id, log)?, request, log),
             _ => Err(Error::MethodNotAllowed { allowed: METHODS }),
         }
@@ -77,14 +80,14 @@ impl RecordsRoute<'_> {
         Ok(Reply::record(&image.ok_or(Error::ImageNotFound)?))
     }
 
-    fn write<B>(
+    async fn write<B>(
         &self,
         id: ImageId,
         request: &Request,
-        body: &mut dyn Read,
+        body: &mut impl RequestContent,
         log: &mut RequestLog,
     ) -> Result<Reply<B>, Error> {
-        let record = content::read(&request.headers, body)?;
+        let record = content::read(&request.headers, body).await?;
         let image = check(record, self.settings.max_image_bytes()?)?;
         let images = (self.repository)()?;
         let put = timed(&mut log.metadata_ms, || {
@@ -183,6 +186,7 @@ mod tests {
     use http::header::{CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH};
 
     use super::*;
+    use crate::block_on::block_on;
     use crate::config::example_variable;
     use crate::error::CacheError;
     use crate::metadata::Deleted;
@@ -306,7 +310,7 @@ mod tests {
             cache,
         };
         let mut log = RequestLog::example();
-        let outcome = route.answer(id, request, &mut content.as_bytes(), &mut log);
+        let outcome = block_on(route.answer(id, request, &mut content.as_bytes(), &mut log));
         (outcome, log)
     }
 

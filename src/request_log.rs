@@ -10,7 +10,7 @@ use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
 use crate::config::Logged;
-use crate::error::{CacheError, Error};
+use crate::error::{CacheError, Error, StorageError};
 use crate::field::only_line;
 use crate::image::ImageId;
 use crate::quoted::is_shown;
@@ -137,10 +137,30 @@ impl RequestLog {
         self.cause = Some(cause);
     }
 
-    /// Notes that the client did not take its answer to the end.
-    pub fn client_failed(&mut self, cause: String) {
+    fn client_failed(&mut self, cause: String) {
         self.level = Level::Warn;
         self.cause = Some(cause);
+    }
+
+    /// Notes that storage's stream broke before all of the `expected` bytes had been sent.
+    pub fn interrupted(&mut self, expected: u64, cause: String) {
+        let error = StorageError::Interrupted {
+            received: self.bytes,
+            expected,
+            cause,
+        };
+        self.aborted(format!("response aborted: {error}"));
+    }
+
+    /// Notes that the client closed its connection before it had its answer.
+    pub fn client_went_away(&mut self) {
+        self.client_failed("the client went away".into());
+    }
+
+    /// Notes that the client was given up.
+    pub fn client_took_nothing(&mut self, limit: Duration) {
+        let limit = in_seconds(limit);
+        self.client_failed(format!("the client took nothing for {limit} s"));
     }
 
     /// Notes that images cannot be kept, which is no failure of the request.
@@ -246,9 +266,23 @@ pub fn timed<T>(milliseconds: &mut Option<f64>, work: impl FnOnce() -> T) -> T {
     outcome
 }
 
+/// As [`timed`], of work that waits.
+pub async fn timed_async<T>(milliseconds: &mut Option<f64>, work: impl Future<Output = T>) -> T {
+    let start = Instant::now();
+    let outcome = work.await;
+    *milliseconds = Some(to_milliseconds(start.elapsed()));
+    outcome
+}
+
 /// To two places.
 fn to_milliseconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e5).round() / 1e2
+}
+
+/// To the millisecond, without zeros at the end. Floating point would make the component 15 kB larger.
+fn in_seconds(duration: Duration) -> String {
+    let text = format!("{}.{:03}", duration.as_secs(), duration.subsec_millis());
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 fn rfc3339<S: Serializer>(time: &OffsetDateTime, serializer: S) -> Result<S::Ok, S::Error> {

@@ -11,7 +11,7 @@ use crate::metadata::Repository;
 use crate::preconditions::{self, Verdict};
 use crate::range::{self, Selection};
 use crate::reply::{Content, Reply};
-use crate::request_log::{RequestLog, timed};
+use crate::request_log::{RequestLog, timed, timed_async};
 use crate::route::{self, Route};
 use crate::sha256::Sha256;
 use crate::storage::{Handover, ObjectBytes, StorageBackend};
@@ -38,10 +38,10 @@ pub struct Sources<'a, S> {
 }
 
 /// Answers a request, whatever comes of it.
-pub fn serve<S: StorageBackend>(
+pub async fn serve<S: StorageBackend>(
     request: &Request,
-    settings: &Settings,
-    sources: &Sources<S>,
+    settings: &Settings<'_>,
+    sources: &Sources<'_, S>,
     log: &mut RequestLog,
 ) -> Reply<S::Stream> {
     let cors = match settings.allowed_origins() {
@@ -49,7 +49,7 @@ pub fn serve<S: StorageBackend>(
         Err(error) => return fail(&error.into(), request, &AllowedOrigins::None, log),
     };
     let outcome = match Route::parse(&request.method, &request.path_with_query) {
-        Ok(Route::ImageFile(id)) => serve_image_file(id, request, settings, sources, log),
+        Ok(Route::ImageFile(id)) => serve_image_file(id, request, settings, sources, log).await,
         Ok(Route::Options) => Ok(Reply::options()),
         Err(error) => Err(error),
     };
@@ -80,11 +80,11 @@ pub fn fail<B>(
     complete(Reply::error(error, log.request_id()), request, cors)
 }
 
-fn serve_image_file<S: StorageBackend>(
+async fn serve_image_file<S: StorageBackend>(
     id: ImageId,
     request: &Request,
-    settings: &Settings,
-    sources: &Sources<S>,
+    settings: &Settings<'_>,
+    sources: &Sources<'_, S>,
     log: &mut RequestLog,
 ) -> Result<Reply<S::Stream>, Error> {
     log.image_id = Some(id);
@@ -105,7 +105,9 @@ fn serve_image_file<S: StorageBackend>(
             log.verified = Some(true);
             Ok(reply)
         }
-        Kept::No { keep_as } => from_storage(&image, keep_as, request, settings, sources, log),
+        Kept::No { keep_as } => {
+            from_storage(&image, keep_as, request, settings, sources, log).await
+        }
     }
 }
 
@@ -156,12 +158,12 @@ fn from_cache<B>(image: &Image, selected: Selected, bytes: Vec<u8>) -> Reply<B> 
     }
 }
 
-fn from_storage<S: StorageBackend>(
+async fn from_storage<S: StorageBackend>(
     image: &Image,
     keep_as: Option<Sha256>,
     request: &Request,
-    settings: &Settings,
-    sources: &Sources<S>,
+    settings: &Settings<'_>,
+    sources: &Sources<'_, S>,
     log: &mut RequestLog,
 ) -> Result<Reply<S::Stream>, Error> {
     // Storage keeps checksums of whole objects: a part could not be verified.
@@ -170,9 +172,11 @@ fn from_storage<S: StorageBackend>(
     // Found broken while there is an answer that can say so.
     settings.client_timeout()?;
     let storage = (sources.storage)()?;
-    let (reply, is_verified) = timed(&mut log.storage_first_byte_ms, || {
-        fetch(image, selected, keep_as, &storage)
-    })?;
+    let (reply, is_verified) = timed_async(
+        &mut log.storage_first_byte_ms,
+        fetch(image, selected, keep_as, &storage),
+    )
+    .await?;
     log.verified = Some(is_verified);
     Ok(if has_ranges {
         reply
@@ -182,7 +186,7 @@ fn from_storage<S: StorageBackend>(
 }
 
 /// The answer, and whether the image is verified.
-fn fetch<S: StorageBackend>(
+async fn fetch<S: StorageBackend>(
     image: &Image,
     selected: Selected,
     keep_as: Option<Sha256>,
@@ -194,18 +198,18 @@ fn fetch<S: StorageBackend>(
     };
     Ok(match selected {
         Selected::Head => {
-            let is_verified = storage.head(image, handover)?;
+            let is_verified = storage.head(image, handover).await?;
             (Reply::head(image), is_verified)
         }
         Selected::Whole => {
-            let object = storage.get(image, None, handover)?;
+            let object = storage.get(image, None, handover).await?;
             let content = content(object.bytes, image.size, keep_as);
             (Reply::image(image, content), object.is_verified)
         }
         Selected::Part(range) => {
             // Of the whole, storage may tell more than of a part.
             let part = (!range.is_whole()).then_some(range);
-            let object = storage.get(image, part, handover)?;
+            let object = storage.get(image, part, handover).await?;
             let keep_as = keep_as.filter(|_| part.is_none());
             let content = content(object.bytes, range.length(), keep_as);
             (Reply::part(image, range, content), object.is_verified)
@@ -243,6 +247,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::block_on::block_on;
     use crate::config::example_variable;
     use crate::error::CacheError;
     use crate::error::MetadataError;
@@ -317,7 +322,7 @@ mod tests {
     impl StorageBackend for &Recorded {
         type Stream = ();
 
-        fn get(
+        async fn get(
             &self,
             image: &Image,
             range: Option<ByteRange>,
@@ -338,7 +343,7 @@ mod tests {
             })
         }
 
-        fn head(&self, image: &Image, _: Handover) -> Result<bool, StorageError> {
+        async fn head(&self, image: &Image, _: Handover) -> Result<bool, StorageError> {
             let (key, size) = (image.storage_key.as_str(), image.size);
             self.0.borrow_mut().push(format!("HEAD {key} of {size}"));
             Ok(false)
@@ -375,7 +380,8 @@ mod tests {
             cache,
             storage: &|| Ok(&storage),
         };
-        let reply = serve(request, &Settings::new(&variable), &sources, &mut log);
+        let settings = Settings::new(&variable);
+        let reply = block_on(serve(request, &settings, &sources, &mut log));
         cache::fill(&reply.content, cache, &mut log);
         (reply, storage.0.into_inner(), log)
     }
@@ -659,12 +665,9 @@ mod tests {
                 storage,
             };
 
-            serve(
-                request,
-                &Settings::new(&variable),
-                &sources,
-                &mut RequestLog::example(),
-            );
+            let settings = Settings::new(&variable);
+            let mut log = RequestLog::example();
+            block_on(serve(request, &settings, &sources, &mut log));
 
             assert_eq!(read.take(), needed);
         }

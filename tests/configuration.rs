@@ -98,6 +98,26 @@ fn a_setting_that_the_manifest_does_not_pass_on_is_a_configuration_error() {
 }
 
 #[test]
+fn the_manifests_of_both_components_differ_in_source_and_build_command_alone() {
+    let parsed = |name: &str| {
+        let text = std::fs::read_to_string(crate::harness::root().join(name)).unwrap();
+        text.parse::<toml::Table>().unwrap()
+    };
+    let (mut all, mut newer) = (parsed("spin.toml"), parsed("spin.wasip3.toml"));
+    let mut differing = [&mut all, &mut newer].map(|manifest| {
+        let component = manifest["component"]["image-proxy"].as_table_mut().unwrap();
+        let source = component.remove("source").unwrap();
+        let build = component["build"].as_table_mut().unwrap();
+        (source, build.remove("command").unwrap())
+    });
+
+    assert_eq!(all, newer);
+    let [(source, command), (newer_source, newer_command)] = &mut differing;
+    assert_ne!(source, newer_source);
+    assert_ne!(command, newer_command);
+}
+
+#[test]
 fn every_other_setting_has_the_documented_default() {
     let text = std::fs::read_to_string(crate::harness::root().join("spin.toml")).unwrap();
     let manifest: toml::Table = text.parse().unwrap();

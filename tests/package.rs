@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use toml::{Table, Value};
 
 use crate::harness::images::{gif, hex};
-use crate::harness::{Storage, host, importer, root, wasm};
+use crate::harness::{Storage, default_wasm, host, importer, root};
 use commands::{Shell, block, blocks, served_after, until_ready};
 use unpacked::{Packed, pack};
 
@@ -53,7 +53,7 @@ fn an_archive_has_the_component_and_what_belongs_to_it_as_the_repository_has_the
     assert_eq!(names, BTreeSet::from(FILES.map(str::to_owned)));
     assert_eq!(unpacked.name, format!("image-proxy-{}", version()));
     assert!(
-        unpacked.bytes("image_proxy.wasm") == fs::read(wasm()).unwrap(),
+        unpacked.bytes("image_proxy.wasm") == fs::read(default_wasm()).unwrap(),
         "another component than the one that was built"
     );
     for name in FILES {

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-use crate::harness::{embedded_host, root, wasm};
+use crate::harness::{default_wasm, embedded_host, root};
 
 const RANGE: &str = "a_range_is_answered_with_that_part";
 const REVALIDATION: &str = "a_revalidation_is_answered_without_storage";
@@ -25,7 +25,7 @@ fn run(change: impl Fn(String) -> String, arguments: &[&str]) -> Output {
 fn manifest(change: impl Fn(String) -> String) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let text = std::fs::read_to_string(root().join("spin.toml")).unwrap();
-    let built = wasm().parent().unwrap().display().to_string();
+    let built = default_wasm().parent().unwrap().display().to_string();
     let text = text.replace("\"target/wasm32-wasip2/release", &format!("\"{built}"));
     std::fs::write(folder.path().join("spin.toml"), change(text)).unwrap();
     folder

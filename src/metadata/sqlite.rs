@@ -1,5 +1,7 @@
 //! Records in Spin's SQLite (table `images`, see `migrations/`).
 
+use std::cell::OnceCell;
+
 use spin_sdk::sqlite::{Connection, Error, RowResult, Value};
 
 use super::{Deleted, ImageRepository, Put};
@@ -22,35 +24,35 @@ const DELETE: &str = "DELETE FROM images WHERE id = ? RETURNING hash";
 /// How often a record may be deleted while it is put.
 const PUT_ROUNDS: u32 = 3;
 
-/// The manifest's SQLite database `default`.
-pub struct SqliteRepository;
+/// The manifest's SQLite database `default`, opened where it is first asked for something.
+#[derive(Default)]
+pub struct SqliteRepository(OnceCell<Connection>);
 
 impl ImageRepository for SqliteRepository {
     fn get_by_id(&self, id: ImageId) -> Result<Option<Image>, MetadataError> {
-        match Images::open()?.row(SELECT, &[Value::Text(id.to_string())])? {
+        match self.row(SELECT, &[Value::Text(id.to_string())])? {
             Some(row) => Ok(Some(Image::try_from(record(row.values)?)?)),
             None => Ok(None),
         }
     }
 
     fn insert(&self, id: ImageId, image: &Image) -> Result<bool, MetadataError> {
-        let row = Images::open()?.row(INSERT, &values(id, image))?;
+        let row = self.row(INSERT, &values(id, image))?;
         Ok(row.is_some())
     }
 
     /// Each statement is one transaction, so that of two at once one is the first.
     fn put(&self, id: ImageId, image: &Image) -> Result<Put, MetadataError> {
-        let images = Images::open()?;
         let values = values(id, image);
         for _ in 0..PUT_ROUNDS {
-            if images.row(INSERT, &values)?.is_some() {
+            if self.row(INSERT, &values)?.is_some() {
                 return Ok(Put::Created);
             }
-            if images.row(MOVE, &values)?.is_some() {
+            if self.row(MOVE, &values)?.is_some() {
                 return Ok(Put::Kept);
             }
             // Else it was deleted in between, and can be inserted after all.
-            if images.row(EXISTS, &values[..1])?.is_some() {
+            if self.row(EXISTS, &values[..1])?.is_some() {
                 return Ok(Put::Conflict);
             }
         }
@@ -60,7 +62,7 @@ impl ImageRepository for SqliteRepository {
     }
 
     fn delete(&self, id: ImageId) -> Result<Option<Deleted>, MetadataError> {
-        let row = Images::open()?.row(DELETE, &[Value::Text(id.to_string())])?;
+        let row = self.row(DELETE, &[Value::Text(id.to_string())])?;
         Ok(row.map(|row| Deleted {
             sha256: match row.values.first() {
                 Some(Value::Text(hash)) => Sha256::of_hash(hash.as_bytes()),
@@ -70,18 +72,22 @@ impl ImageRepository for SqliteRepository {
     }
 }
 
-/// The open database.
-struct Images(Connection);
-
-impl Images {
-    fn open() -> Result<Self, MetadataError> {
-        Connection::open_default().map(Self).map_err(unavailable)
-    }
-
+impl SqliteRepository {
     /// The first row that a statement returns.
     fn row(&self, statement: &str, values: &[Value]) -> Result<Option<RowResult>, MetadataError> {
-        let result = self.0.execute(statement, values).map_err(unavailable)?;
+        let result = self
+            .open()?
+            .execute(statement, values)
+            .map_err(unavailable)?;
         Ok(result.rows.into_iter().next())
+    }
+
+    fn open(&self) -> Result<&Connection, MetadataError> {
+        if let Some(connection) = self.0.get() {
+            return Ok(connection);
+        }
+        let connection = Connection::open_default().map_err(unavailable)?;
+        Ok(self.0.get_or_init(|| connection))
     }
 }
 

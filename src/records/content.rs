@@ -1,6 +1,6 @@
 //! What a `PUT` brings: a record as JSON.
 
-use std::io::Read;
+use std::io::{self, Read};
 
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
@@ -16,17 +16,37 @@ const MAX_RECORD_BYTES: u64 = 16 * 1024;
 /// Most bytes beyond these that are read of a record which is too long, only to be thrown away.
 const MAX_DISCARDED_BYTES: u64 = 1024 * 1024;
 
+/// Most bytes that are asked for at once.
+const PIECE_BYTES: u64 = 8 * 1024;
+
+/// A request's content, as it comes.
+#[expect(async_fn_in_trait, reason = "an instance has one thread")]
+pub trait RequestContent {
+    /// The next bytes, at most `most` of them; none at the end.
+    ///
+    /// # Errors
+    /// When it breaks off, or does not come in time.
+    async fn next(&mut self, most: u64) -> io::Result<Vec<u8>>;
+}
+
+impl<R: Read> RequestContent for R {
+    async fn next(&mut self, most: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.take(most).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+}
+
 /// The record that a request's content is. Length, media type and syntax are looked at in this order,
 /// whether a length is announced or not.
 ///
 /// # Errors
 /// [`Error::RecordTooLarge`], [`Error::UnsupportedMediaType`], [`Error::InvalidJson`] or
 /// [`Error::InvalidRecord`].
-pub fn read(headers: &HeaderMap, body: &mut dyn Read) -> Result<Record, Error> {
+pub async fn read(headers: &HeaderMap, body: &mut impl RequestContent) -> Result<Record, Error> {
     let mut content = Vec::new();
-    let read = body
-        .take(MAX_RECORD_BYTES + 1)
-        .read_to_end(&mut content)
+    let read = read_up_to(MAX_RECORD_BYTES + 1, body, |bytes| content.extend(bytes))
+        .await
         .map_err(|_| Error::InvalidJson("it broke off".to_owned()));
     if content.len() as u64 > MAX_RECORD_BYTES {
         return Err(Error::RecordTooLarge {
@@ -42,13 +62,30 @@ pub fn read(headers: &HeaderMap, body: &mut dyn Read) -> Result<Record, Error> {
 
 /// Reads what is left of content that is refused: a client that still sends when the connection ends
 /// may never see the answer (RFC 9112 section 9.6).
-pub fn discard(body: &mut dyn Read, error: &Error) {
+pub async fn discard(body: &mut impl RequestContent, error: &Error) {
     let limit = match error {
         Error::RecordTooLarge { .. } => MAX_DISCARDED_BYTES,
         _ => MAX_RECORD_BYTES,
     };
     // A client that breaks off does not wait for an answer either.
-    let _ = std::io::copy(&mut body.take(limit), &mut std::io::sink());
+    let _ = read_up_to(limit, body, drop).await;
+}
+
+async fn read_up_to(
+    limit: u64,
+    body: &mut impl RequestContent,
+    mut take: impl FnMut(Vec<u8>),
+) -> io::Result<()> {
+    let mut left = limit;
+    while left > 0 {
+        let bytes = body.next(left.min(PIECE_BYTES)).await?;
+        if bytes.is_empty() {
+            break;
+        }
+        left -= bytes.len() as u64;
+        take(bytes);
+    }
+    Ok(())
 }
 
 /// Whatever its parameters: JSON has none (RFC 8259 section 11).
@@ -82,6 +119,7 @@ mod tests {
     use http::HeaderValue;
 
     use super::*;
+    use crate::block_on::block_on;
 
     const RECORD: &str =
         r#"{"storage_key":"k","mime_type":"image/png","hash":"abc","size_bytes":5}"#;
@@ -129,7 +167,7 @@ mod tests {
             ),
         ];
         for (content, expected, said) in table {
-            let error = read(&json(), &mut content.as_bytes()).unwrap_err();
+            let error = block_on(read(&json(), &mut content.as_bytes())).unwrap_err();
             assert_eq!(error.status().as_u16(), expected, "{content}: {error}");
             assert!(error.detail().contains(said), "{content}: {error}");
         }
@@ -139,8 +177,8 @@ mod tests {
     fn content_above_16_kib_is_refused_whatever_it_is_and_no_more_of_it_is_read() {
         let long = RECORD.to_owned() + &" ".repeat(16 * 1024 - RECORD.len());
 
-        let fits = read(&json(), &mut long.as_bytes());
-        let above = read(&of_type(None), &mut io::repeat(b' '));
+        let fits = block_on(read(&json(), &mut long.as_bytes()));
+        let above = block_on(read(&of_type(None), &mut io::repeat(b' ')));
 
         assert!(fits.is_ok());
         assert!(matches!(
@@ -159,7 +197,7 @@ mod tests {
             (Some(""), false),
             (None, false),
         ] {
-            let outcome = read(&of_type(media_type), &mut RECORD.as_bytes());
+            let outcome = block_on(read(&of_type(media_type), &mut RECORD.as_bytes()));
 
             let is_refused = matches!(outcome, Err(Error::UnsupportedMediaType));
             assert_eq!(!is_refused, is_json, "{media_type:?}");
@@ -171,7 +209,7 @@ mod tests {
         let left_of = |length: usize, error: &Error| {
             let content = vec![b' '; length];
             let mut rest = content.as_slice();
-            discard(&mut rest, error);
+            block_on(discard(&mut rest, error));
             rest.len()
         };
         let too_large = Error::RecordTooLarge { limit: 16_384 };
@@ -191,7 +229,7 @@ mod tests {
             }
         }
 
-        let outcome = read(&json(), &mut RECORD.as_bytes().chain(Broken));
+        let outcome = block_on(read(&json(), &mut RECORD.as_bytes().chain(Broken)));
 
         assert!(matches!(outcome, Err(Error::InvalidJson(_))));
     }

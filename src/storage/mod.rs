@@ -8,13 +8,12 @@ mod retry_after;
 pub mod s3;
 mod sign;
 pub mod transport;
-#[cfg(target_family = "wasm")]
-pub mod wasi_http;
 
 use crate::error::StorageError;
 use crate::image::{ByteRange, Image};
 
 /// Fetches objects.
+#[expect(async_fn_in_trait, reason = "an instance has one thread")]
 pub trait StorageBackend {
     /// A byte stream that has begun.
     type Stream;
@@ -24,7 +23,7 @@ pub trait StorageBackend {
     ///
     /// # Errors
     /// [`StorageError`] when storage does not answer with that.
-    fn get(
+    async fn get(
         &self,
         image: &Image,
         range: Option<ByteRange>,
@@ -36,7 +35,7 @@ pub trait StorageBackend {
     ///
     /// # Errors
     /// [`StorageError`] when storage does not confirm it.
-    fn head(&self, image: &Image, handover: Handover) -> Result<bool, StorageError>;
+    async fn head(&self, image: &Image, handover: Handover) -> Result<bool, StorageError>;
 }
 
 /// How the whole of an object is handed over.

@@ -19,15 +19,15 @@ const BASE_BACKOFF: Duration = Duration::from_millis(50);
 
 /// Makes attempts until the outcome of one is final or `max_attempts` are used up. Gives the answer
 /// and how many attempts it took.
-pub(super) fn send<T: Transport>(
+pub(super) async fn send<T: Transport>(
     transport: &T,
     max_attempts: NonZeroU32,
-    attempt: impl Fn() -> Result<Answer<T::Body>, Failure>,
+    attempt: impl AsyncFn() -> Result<Answer<T::Body>, Failure>,
 ) -> Result<(Answer<T::Body>, u32), StorageError> {
     let mut attempts = 1;
     let mut has_met_connection_error = false;
     loop {
-        let outcome = match attempt() {
+        let outcome = match attempt().await {
             Ok(answer) => Ok(answer),
             Err(Failure::Transport(cause)) => Err(cause),
             Err(Failure::Final(error)) => return Err(error),
@@ -49,7 +49,7 @@ pub(super) fn send<T: Transport>(
                 let cause = TransportError::NoTimeLeft(told(outcome));
                 return Err(StorageError::Transport { attempts, cause });
             }
-            (_, Some(pause)) => transport.pause(pause),
+            (_, Some(pause)) => transport.pause(pause).await,
             (Ok(answer), None) => return Ok((answer, attempts)),
             (Err(cause), None) => return Err(StorageError::Transport { attempts, cause }),
         }
@@ -150,18 +150,20 @@ mod tests {
     use super::super::transport::StorageRequest;
     use super::super::transport::scripted::{Outcome, Scripted, answer};
     use super::*;
+    use crate::block_on::block_on;
 
     /// The outcome of up to three attempts: a status, or the last failure.
     fn try_three_times(transport: &Scripted) -> Result<(u16, u32), StorageError> {
-        let attempt = || {
-            Ok(Answer::Other(transport.send(&StorageRequest {
+        let attempt = async || {
+            let request = StorageRequest {
                 method: Method::GET,
                 path: "/images/k".into(),
                 headers: Vec::new(),
-            })?))
+            };
+            Ok(Answer::Other((&transport).send(&request).await?))
         };
         let three = NonZeroU32::new(3).unwrap();
-        let (answer, attempts) = send(&transport, three, attempt)?;
+        let (answer, attempts) = block_on(send(&transport, three, attempt))?;
         let Answer::Other(response) = answer else {
             panic!("no attempt leads to the object");
         };

@@ -62,7 +62,7 @@ impl<'a, T: Transport> S3Storage<'a, T> {
         }
     }
 
-    fn fetch(
+    async fn fetch(
         &self,
         image: &Image,
         asked: Asked,
@@ -70,24 +70,26 @@ impl<'a, T: Transport> S3Storage<'a, T> {
     ) -> Result<Object<T::Body>, StorageError> {
         let path = self.object_path(&image.storage_key);
         let fields = fields(image, asked)?;
-        let (answer, attempts) = retry::send(&self.transport, self.config.max_attempts, || {
+        let attempt = async || {
             let request = self.signed(asked, &path, &fields)?;
-            self.attempt(image, asked, handover, &request)
-        })?;
+            self.attempt(image, asked, handover, &request).await
+        };
+        let (answer, attempts) =
+            retry::send(&self.transport, self.config.max_attempts, attempt).await?;
         match answer {
             Answer::Object(object) => Ok(object),
-            Answer::Other(response) => Err(self.refused(asked, response, attempts)),
+            Answer::Other(response) => Err(self.refused(asked, response, attempts).await),
         }
     }
 
-    fn attempt(
+    async fn attempt(
         &self,
         image: &Image,
         asked: Asked,
         handover: Handover,
         request: &StorageRequest,
     ) -> Result<Answer<T::Body>, Failure> {
-        let response = self.transport.send(request)?;
+        let mut response = self.transport.send(request).await?;
         if !asked.fits(response.status) {
             return Ok(Answer::Other(response));
         }
@@ -98,18 +100,18 @@ impl<'a, T: Transport> S3Storage<'a, T> {
         };
         let object = match image.sha256 {
             Some(sha256) if self.is_hashed(asked, handover, is_confirmed) => {
-                self.hashed(&response.body, asked, sha256)?
+                self.hashed(&mut response.body, asked, sha256).await?
             }
-            _ => self.begun(response.body, asked, is_confirmed)?,
+            _ => self.begun(response.body, asked, is_confirmed).await?,
         };
         Ok(Answer::Object(object))
     }
 
     /// An object that has its first byte: a connection that breaks before that is worth another
     /// attempt, since nothing has been sent to the client.
-    fn begun(
+    async fn begun(
         &self,
-        body: T::Body,
+        mut body: T::Body,
         asked: Asked,
         is_verified: bool,
     ) -> Result<Object<T::Body>, Failure> {
@@ -117,7 +119,7 @@ impl<'a, T: Transport> S3Storage<'a, T> {
             return Err(StorageError::NoChecksum.into());
         }
         if asked.content_bytes() > 0 {
-            self.transport.await_first_byte(&body)?;
+            self.transport.await_first_byte(&mut body).await?;
         }
         Ok(Object {
             bytes: ObjectBytes::Stream(body),
@@ -138,13 +140,16 @@ impl<'a, T: Transport> S3Storage<'a, T> {
     }
 
     /// A small object, all of it, found to be the one of this SHA-256.
-    fn hashed(
+    async fn hashed(
         &self,
-        body: &T::Body,
+        body: &mut T::Body,
         asked: Asked,
         expected: Sha256,
     ) -> Result<Object<T::Body>, Failure> {
-        let bytes = self.transport.read_whole(body, asked.content_bytes())?;
+        let bytes = self
+            .transport
+            .read_whole(body, asked.content_bytes())
+            .await?;
         let found = Sha256::of_bytes(&bytes);
         if found != expected {
             return Err(StorageError::other_object(found, expected).into());
@@ -184,7 +189,7 @@ impl<'a, T: Transport> S3Storage<'a, T> {
         }
     }
 
-    fn refused(
+    async fn refused(
         &self,
         asked: Asked,
         response: StorageResponse<T::Body>,
@@ -199,7 +204,7 @@ impl<'a, T: Transport> S3Storage<'a, T> {
         let document = if status.is_success() {
             String::new()
         } else {
-            self.transport.read_error_document(body)
+            self.transport.read_error_document(body).await
         };
         let refusal = Refusal {
             asked,
@@ -232,7 +237,7 @@ fn fields(image: &Image, asked: Asked) -> Result<Vec<(HeaderName, HeaderValue)>,
 impl<T: Transport> StorageBackend for S3Storage<'_, T> {
     type Stream = T::Body;
 
-    fn get(
+    async fn get(
         &self,
         image: &Image,
         range: Option<ByteRange>,
@@ -240,15 +245,15 @@ impl<T: Transport> StorageBackend for S3Storage<'_, T> {
     ) -> Result<Object<T::Body>, StorageError> {
         let size = image.size;
         let asked = range.map_or(Asked::Whole { size }, Asked::Part);
-        self.fetch(image, asked, handover)
+        self.fetch(image, asked, handover).await
     }
 
-    fn head(&self, image: &Image, handover: Handover) -> Result<bool, StorageError> {
+    async fn head(&self, image: &Image, handover: Handover) -> Result<bool, StorageError> {
         let size = image.size;
         let is_readable = || self.is_hashed(Asked::Whole { size }, handover, false);
-        let outcome = match self.fetch(image, Asked::Head { size }, handover) {
+        let outcome = match self.fetch(image, Asked::Head { size }, handover).await {
             // What can be verified by reading it is served all the same.
-            Err(StorageError::NoChecksum) if is_readable() => self.get(image, None, handover),
+            Err(StorageError::NoChecksum) if is_readable() => self.get(image, None, handover).await,
             outcome => outcome,
         };
         outcome.map(|object| object.is_verified)
@@ -263,6 +268,7 @@ mod tests {
         BREAKS, BREAKS_WITHIN, Outcome, STALLS, Scripted, UNREAD, answer,
     };
     use super::*;
+    use crate::block_on::block_on;
     use crate::error::TransportError;
     use crate::image::Record;
 
@@ -297,10 +303,25 @@ mod tests {
         }
     }
 
+    impl S3Storage<'_, &Scripted> {
+        fn get_now(
+            &self,
+            image: &Image,
+            range: Option<ByteRange>,
+            handover: Handover,
+        ) -> Result<Object<&'static str>, StorageError> {
+            block_on(self.get(image, range, handover))
+        }
+
+        fn head_now(&self, image: &Image, handover: Handover) -> Result<bool, StorageError> {
+            block_on(self.head(image, handover))
+        }
+    }
+
     fn get(transport: &Scripted) -> Result<&'static str, StorageError> {
         let image = image("k", 3);
         let object =
-            S3Storage::new(config("path"), transport).get(&image, None, Handover::Streamed);
+            S3Storage::new(config("path"), transport).get_now(&image, None, Handover::Streamed);
         object.map(stream)
     }
 
@@ -350,7 +371,7 @@ mod tests {
 
     fn get_range(transport: &Scripted) -> Result<&'static str, StorageError> {
         let range = ByteRange::new(2, 4, 10);
-        let object = S3Storage::new(config("path"), transport).get(
+        let object = S3Storage::new(config("path"), transport).get_now(
             &image("k", 10),
             range,
             Handover::Streamed,
@@ -451,9 +472,11 @@ mod tests {
         let transport = Scripted::new([empty(), empty()]);
         let storage = S3Storage::new(config("path"), &transport);
 
-        storage.head(&image("k", 0), Handover::Streamed).unwrap();
         storage
-            .get(&image("k", 0), None, Handover::Streamed)
+            .head_now(&image("k", 0), Handover::Streamed)
+            .unwrap();
+        storage
+            .get_now(&image("k", 0), None, Handover::Streamed)
             .unwrap();
 
         assert_eq!(transport.requests.borrow()[0].method, Method::HEAD);
@@ -464,7 +487,7 @@ mod tests {
         let head = |outcome: Outcome| {
             let transport = Scripted::new([outcome]);
             let confirmed = S3Storage::new(config("path"), &transport)
-                .head(&image("k", 3), Handover::Streamed)
+                .head_now(&image("k", 3), Handover::Streamed)
                 .is_ok();
             assert_eq!(transport.requests.borrow()[0].method, Method::HEAD);
             confirmed
@@ -482,7 +505,7 @@ mod tests {
         let transport = Scripted::new([whole_object()]);
 
         S3Storage::new(settings, &transport)
-            .get(&image("a:b", 3), None, Handover::Streamed)
+            .get_now(&image("a:b", 3), None, Handover::Streamed)
             .unwrap();
 
         let path = &transport.requests.borrow()[0].path;
@@ -517,7 +540,7 @@ mod tests {
             ] {
                 let transport = Scripted::new([whole_object()]);
                 S3Storage::new(config(style), &transport)
-                    .get(&image(key, 3), None, Handover::Streamed)
+                    .get_now(&image(key, 3), None, Handover::Streamed)
                     .unwrap();
                 assert_eq!(transport.requests.borrow()[0].path, path);
             }
@@ -540,7 +563,7 @@ mod tests {
         S3Storage::new(config("path"), transport)
             .requiring_checksum(require_checksum)
             .hashing_up_to(&|| 16_384)
-            .get(&image, None, Handover::Streamed)
+            .get_now(&image, None, Handover::Streamed)
     }
 
     /// With a checksum, and without its content being read.
@@ -558,8 +581,11 @@ mod tests {
             let transport = Scripted::new([Err(TransportError::FirstByteTimeout)]);
             let image = image_with_hash("k", 3, hash);
 
-            let _ =
-                S3Storage::new(config("path"), &transport).get(&image, None, Handover::Streamed);
+            let _ = S3Storage::new(config("path"), &transport).get_now(
+                &image,
+                None,
+                Handover::Streamed,
+            );
 
             let request = &transport.requests.borrow()[0];
             let field = |name: &str| {
@@ -630,7 +656,7 @@ mod tests {
             let transport = Scripted::new([answer(200, &[length, (CHECKSUM, BASE64)], content)]);
             S3Storage::new(config("path"), &transport)
                 .requiring_checksum(true)
-                .get(&image_with_hash("k", 3, SHA256), None, Handover::Hashed)
+                .get_now(&image_with_hash("k", 3, SHA256), None, Handover::Hashed)
         };
 
         let object = get("abc").unwrap();
@@ -649,7 +675,8 @@ mod tests {
         let transport = Scripted::new([answer(206, &fields, "abc")]);
         let (image, range) = (image_with_hash("k", 10, SHA256), ByteRange::new(2, 4, 10));
 
-        let part = S3Storage::new(config("path"), &transport).get(&image, range, Handover::Hashed);
+        let part =
+            S3Storage::new(config("path"), &transport).get_now(&image, range, Handover::Hashed);
 
         assert_eq!(stream(part.unwrap()), "abc");
     }
@@ -661,7 +688,7 @@ mod tests {
             S3Storage::new(config("path"), &Scripted::new(outcomes))
                 .requiring_checksum(is_required)
                 .hashing_up_to(&|| 16_384)
-                .head(&image, Handover::Streamed)
+                .head_now(&image, Handover::Streamed)
         };
         assert!(head(vec![large(Some(BASE64))], 70_000, true).unwrap());
         assert!(head(vec![large(Some(OTHER))], 70_000, false).is_err());

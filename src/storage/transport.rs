@@ -6,30 +6,42 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use crate::error::TransportError;
 
+/// Enough for S3's error documents, which name the cause in their first line.
+pub const ERROR_DOCUMENT_BYTES: usize = 4096;
+/// An explanation is not worth more than a second of the client's time.
+pub const ERROR_DOCUMENT_TIME: Duration = Duration::from_secs(1);
+
 /// Sends one request without following redirects, and waits between two.
+#[expect(async_fn_in_trait, reason = "an instance has one thread")]
 pub trait Transport {
     /// A response body that has not been read.
     type Body;
 
     /// # Errors
     /// [`TransportError`] when no complete response head comes.
-    fn send(&self, request: &StorageRequest)
-    -> Result<StorageResponse<Self::Body>, TransportError>;
+    async fn send(
+        &self,
+        request: &StorageRequest,
+    ) -> Result<StorageResponse<Self::Body>, TransportError>;
 
     /// Waits until the first byte of a body can be read, and leaves it there.
     ///
     /// # Errors
     /// [`TransportError`] when the body ends, breaks or stalls before it.
-    fn await_first_byte(&self, body: &Self::Body) -> Result<(), TransportError>;
+    async fn await_first_byte(&self, body: &mut Self::Body) -> Result<(), TransportError>;
 
     /// The `length` bytes that a body has.
     ///
     /// # Errors
     /// [`TransportError`] when it ends, breaks or stalls before that.
-    fn read_whole(&self, body: &Self::Body, length: u64) -> Result<Vec<u8>, TransportError>;
+    async fn read_whole(
+        &self,
+        body: &mut Self::Body,
+        length: u64,
+    ) -> Result<Vec<u8>, TransportError>;
 
     /// The first few kilobytes of an error document, or as much of it as arrives.
-    fn read_error_document(&self, body: Self::Body) -> String;
+    async fn read_error_document(&self, body: Self::Body) -> String;
 
     /// The clock that signatures carry.
     fn now(&self) -> SystemTime;
@@ -38,7 +50,7 @@ pub trait Transport {
     fn time_left(&self) -> Duration;
 
     /// Waits before another request.
-    fn pause(&self, pause: Pause);
+    async fn pause(&self, pause: Pause);
 }
 
 /// How long to wait.
@@ -116,7 +128,7 @@ pub(super) mod scripted {
     impl Transport for &Scripted {
         type Body = &'static str;
 
-        fn send(&self, request: &StorageRequest) -> Outcome {
+        async fn send(&self, request: &StorageRequest) -> Outcome {
             self.requests.borrow_mut().push(StorageRequest {
                 method: request.method.clone(),
                 path: request.path.clone(),
@@ -125,7 +137,7 @@ pub(super) mod scripted {
             self.outcomes.borrow_mut().pop().unwrap()
         }
 
-        fn await_first_byte(&self, body: &&'static str) -> Result<(), TransportError> {
+        async fn await_first_byte(&self, body: &mut &'static str) -> Result<(), TransportError> {
             match *body {
                 BREAKS => Err(TransportError::BrokenAfterHead("reset".into())),
                 STALLS => Err(TransportError::ContentTimeout),
@@ -133,8 +145,12 @@ pub(super) mod scripted {
             }
         }
 
-        fn read_whole(&self, body: &&'static str, length: u64) -> Result<Vec<u8>, TransportError> {
-            self.await_first_byte(body)?;
+        async fn read_whole(
+            &self,
+            body: &mut &'static str,
+            length: u64,
+        ) -> Result<Vec<u8>, TransportError> {
+            self.await_first_byte(body).await?;
             assert_ne!(
                 *body, UNREAD,
                 "a body is read whose bytes nobody needs here"
@@ -145,7 +161,7 @@ pub(super) mod scripted {
             }
         }
 
-        fn read_error_document(&self, body: &'static str) -> String {
+        async fn read_error_document(&self, body: &'static str) -> String {
             assert_ne!(
                 body, UNREAD,
                 "a body is read that is none of storage's errors"
@@ -168,7 +184,7 @@ pub(super) mod scripted {
             )
         }
 
-        fn pause(&self, pause: Pause) {
+        async fn pause(&self, pause: Pause) {
             self.pauses.borrow_mut().push(pause);
         }
     }

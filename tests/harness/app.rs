@@ -20,7 +20,7 @@ use super::response::{self, Body, Response};
 use super::secrecy::Secrets;
 use super::storage::{Credentials, Storage};
 use super::tls::{AUTHORITY, Authority};
-use super::{host, root, wait_for};
+use super::{host, wait_for};
 
 /// Where an app's records are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,7 +89,7 @@ impl Launch {
         secrets.add(authority(endpoint));
         Self {
             folder: tempfile::tempdir().unwrap(),
-            manifest: root().join("spin.toml"),
+            manifest: super::manifest(),
             variables: variables
                 .map(|(name, value)| (name.into(), value.into()))
                 .into(),
@@ -178,11 +178,11 @@ impl Launch {
 
     /// With the manifest's text changed.
     pub fn manifest(mut self, change: impl FnOnce(String) -> String) -> Self {
-        let text = std::fs::read_to_string(root().join("spin.toml")).unwrap();
-        let source = "target/wasm32-wasip2/release/image_proxy.wasm";
+        let text = std::fs::read_to_string(super::manifest()).unwrap();
+        let source = super::source();
         let absolute = super::wasm().display().to_string();
         self.manifest = self.folder.path().join("spin.toml");
-        std::fs::write(&self.manifest, change(text.replace(source, &absolute))).unwrap();
+        std::fs::write(&self.manifest, change(text.replace(&source, &absolute))).unwrap();
         self
     }
 

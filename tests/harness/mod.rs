@@ -28,7 +28,7 @@ pub mod tls;
 pub mod vault;
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 pub use app::App;
@@ -60,9 +60,33 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
+/// The application's manifest: `IMAGE_PROXY_MANIFEST`, or the one that every Spin runs.
+pub fn manifest() -> PathBuf {
+    let name = std::env::var("IMAGE_PROXY_MANIFEST");
+    root().join(name.as_deref().unwrap_or("spin.toml"))
+}
+
+/// Where the manifest says that the component is.
+pub fn source() -> String {
+    let text = std::fs::read_to_string(manifest()).unwrap();
+    let manifest: toml::Value = toml::from_str(&text).unwrap();
+    let source = &manifest["component"]["image-proxy"]["source"];
+    source.as_str().unwrap().to_owned()
+}
+
 /// The component, as the manifest names it.
-pub fn wasm() -> std::path::PathBuf {
+pub fn wasm() -> PathBuf {
+    root().join(source())
+}
+
+/// The component that every Spin runs.
+pub fn default_wasm() -> PathBuf {
     root().join("target/wasm32-wasip2/release/image_proxy.wasm")
+}
+
+/// Whether the component speaks WASI 0.3.
+pub fn is_wasi_0_3() -> bool {
+    source().contains("wasip3")
 }
 
 /// The project's own commands: `IMAGE_PROXY_XTASK`, or what `cargo xtask` itself has built.

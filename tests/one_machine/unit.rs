@@ -9,7 +9,7 @@ use std::process::{Child, Command, Output, Stdio};
 use tempfile::TempDir;
 
 use crate::harness::process::signal;
-use crate::harness::{can_run, host, is_installed, root, wait_for, wasm};
+use crate::harness::{can_run, host, is_installed, manifest, root, source, wait_for, wasm};
 
 use super::guide;
 
@@ -126,10 +126,8 @@ fn the_units_memory_is_enough_for_its_instances_which_outnumber_each_proxys_conn
 
 /// What the archive of a release holds, as far as the unit's command needs it.
 fn write_release(folder: &Path) {
-    let manifest = fs::read_to_string(root().join("spin.toml")).unwrap();
-    let built = "target/wasm32-wasip2/release/image_proxy.wasm";
-    assert!(manifest.contains(built));
-    let manifest = manifest.replace(built, "image_proxy.wasm");
+    let manifest = fs::read_to_string(manifest()).unwrap();
+    let manifest = manifest.replace(&source(), "image_proxy.wasm");
     fs::write(folder.join("spin.toml"), manifest).unwrap();
     fs::copy(wasm(), folder.join("image_proxy.wasm")).unwrap();
     let schema = "migrations/0001_images.sql";

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use http::Method;
 use serde::Deserialize;
 
+use crate::block_on::block_on;
 use crate::config::StorageConfig;
 use crate::error::{StorageError, TransportError};
 use crate::image::{ByteRange, Image, Record};
@@ -47,7 +48,7 @@ struct Outbox<'a> {
 impl Transport for &Outbox<'_> {
     type Body = ();
 
-    fn send(&self, request: &StorageRequest) -> Result<StorageResponse<()>, TransportError> {
+    async fn send(&self, request: &StorageRequest) -> Result<StorageResponse<()>, TransportError> {
         let host = ("host", self.config.endpoint.authority.as_str());
         let fields = request
             .headers
@@ -63,15 +64,15 @@ impl Transport for &Outbox<'_> {
         Err(TransportError::Denied("nothing is sent".into()))
     }
 
-    fn await_first_byte(&self, (): &()) -> Result<(), TransportError> {
+    async fn await_first_byte(&self, (): &mut ()) -> Result<(), TransportError> {
         unreachable!("there is no answer")
     }
 
-    fn read_whole(&self, (): &(), _: u64) -> Result<Vec<u8>, TransportError> {
+    async fn read_whole(&self, (): &mut (), _: u64) -> Result<Vec<u8>, TransportError> {
         unreachable!("there is no answer")
     }
 
-    fn read_error_document(&self, (): ()) -> String {
+    async fn read_error_document(&self, (): ()) -> String {
         unreachable!("there is no answer")
     }
 
@@ -83,7 +84,7 @@ impl Transport for &Outbox<'_> {
         unreachable!("a refusal is final")
     }
 
-    fn pause(&self, _: Pause) {
+    async fn pause(&self, _: Pause) {
         unreachable!("a refusal is final")
     }
 }
@@ -98,19 +99,19 @@ fn ask(config: &StorageConfig, request: &Request) -> Vec<Sent> {
     let storage = S3Storage::new(config.clone(), &outbox);
 
     let outcome = match (request.method.as_str(), request.range) {
-        ("GET", None) => storage
-            .get(&image(request, 1), None, Handover::Streamed)
-            .map(drop),
+        ("GET", None) => {
+            let image = image(request, 1);
+            block_on(storage.get(&image, None, Handover::Streamed)).map(drop)
+        }
         ("GET", Some((first, last))) => {
             let range = ByteRange::new(first, last, last + 1).unwrap();
             let image = image(request, last + 1);
-            storage
-                .get(&image, Some(range), Handover::Streamed)
-                .map(drop)
+            block_on(storage.get(&image, Some(range), Handover::Streamed)).map(drop)
         }
-        ("HEAD", None) => storage
-            .head(&image(request, 1), Handover::Streamed)
-            .map(drop),
+        ("HEAD", None) => {
+            let image = image(request, 1);
+            block_on(storage.head(&image, Handover::Streamed)).map(drop)
+        }
         other => panic!("the component does not ask {other:?}"),
     };
 

@@ -2,25 +2,22 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, StatusCode};
 use wasi::http::outgoing_handler;
 use wasi::http::types::{
-    ErrorCode, Fields, IncomingBody, IncomingResponse, Method, OutgoingRequest, RequestOptions,
-    Scheme,
+    Fields, IncomingBody, IncomingResponse, Method, OutgoingRequest, RequestOptions, Scheme,
 };
 use wasi::io::poll::poll;
 use wasi::io::streams::InputStream;
 
-use super::transport::{Pause, StorageRequest, StorageResponse, Transport};
+use super::deadline::{self, nanoseconds};
+use super::failure;
+use crate::component::header_field;
 use crate::config::{Endpoint, StorageConfig, Timeouts};
-use crate::deadline::{self, nanoseconds};
 use crate::error::TransportError;
-use crate::host_failure;
-
-/// Enough for S3's error documents, which name the cause in their first line.
-const ERROR_DOCUMENT_BYTES: usize = 4096;
-/// An explanation is not worth more than a second of the client's time.
-const ERROR_DOCUMENT_TIME: Duration = Duration::from_secs(1);
+use crate::storage::transport::{
+    ERROR_DOCUMENT_BYTES, ERROR_DOCUMENT_TIME, Pause, StorageRequest, StorageResponse, Transport,
+};
 
 /// Sends requests to the configured endpoint through the host.
 pub struct WasiHttp {
@@ -63,7 +60,7 @@ impl WasiHttp {
             if started.elapsed() >= self.timeouts.between_bytes {
                 return TransportError::ContentTimeout;
             }
-            TransportError::BrokenAfterHead(host_failure::stream(&error))
+            TransportError::BrokenAfterHead(failure::stream(&error))
         })
     }
 
@@ -80,30 +77,34 @@ impl WasiHttp {
 impl Transport for WasiHttp {
     type Body = ResponseBody;
 
-    fn send(
+    async fn send(
         &self,
         request: &StorageRequest,
     ) -> Result<StorageResponse<ResponseBody>, TransportError> {
         let outgoing = outgoing_request(&self.endpoint, request)
             .ok_or_else(|| denied("the request's parts"))?;
-        let timeouts = within(self.timeouts, self.time_left());
+        let timeouts = self.timeouts.within(self.time_left());
         let options = request_options(timeouts).ok_or_else(|| denied("time limits"))?;
         let future = outgoing_handler::handle(outgoing, Some(options))
-            .map_err(|code| transport_error(&code))?;
+            .map_err(|code| failure::transport(&code))?;
         future.subscribe().block();
         match future.get() {
             Some(Ok(Ok(response))) => storage_response(response),
-            Some(Ok(Err(code))) => Err(self.or_total_timeout(transport_error(&code))),
+            Some(Ok(Err(code))) => Err(self.or_total_timeout(failure::transport(&code))),
             None | Some(Err(())) => Err(TransportError::Broken("no response is ready".into())),
         }
     }
 
-    fn await_first_byte(&self, body: &ResponseBody) -> Result<(), TransportError> {
+    async fn await_first_byte(&self, body: &mut ResponseBody) -> Result<(), TransportError> {
         // Reading nothing fails where the stream has (`wasi:io/streams`, `read`).
         self.read(body, 0).map(drop)
     }
 
-    fn read_whole(&self, body: &ResponseBody, length: u64) -> Result<Vec<u8>, TransportError> {
+    async fn read_whole(
+        &self,
+        body: &mut ResponseBody,
+        length: u64,
+    ) -> Result<Vec<u8>, TransportError> {
         let mut whole = Vec::new();
         loop {
             match length - whole.len() as u64 {
@@ -114,7 +115,7 @@ impl Transport for WasiHttp {
         }
     }
 
-    fn read_error_document(&self, body: ResponseBody) -> String {
+    async fn read_error_document(&self, body: ResponseBody) -> String {
         let deadline = deadline::after(ERROR_DOCUMENT_TIME);
         let mut document = Vec::new();
         while document.len() < ERROR_DOCUMENT_BYTES {
@@ -138,7 +139,7 @@ impl Transport for WasiHttp {
         total.saturating_sub(self.started.elapsed())
     }
 
-    fn pause(&self, pause: Pause) {
+    async fn pause(&self, pause: Pause) {
         let random = pause.random_below.mul_f64(fastrand::f64());
         std::thread::sleep((pause.at_least + random).min(self.time_left()));
     }
@@ -170,16 +171,6 @@ fn outgoing_request(endpoint: &Endpoint, request: &StorageRequest) -> Option<Out
     Some(outgoing)
 }
 
-/// The limits of one request of which `left` is the time for all. What comes after the first byte is
-/// not part of that.
-fn within(timeouts: Timeouts, left: Duration) -> Timeouts {
-    Timeouts {
-        connect: timeouts.connect.min(left),
-        first_byte: timeouts.first_byte.min(left),
-        ..timeouts
-    }
-}
-
 /// `None` when the host does not support one of the limits.
 fn request_options(timeouts: Timeouts) -> Option<RequestOptions> {
     let limit = |limit: Duration| Some(nanoseconds(limit));
@@ -199,27 +190,14 @@ fn storage_response(
 ) -> Result<StorageResponse<ResponseBody>, TransportError> {
     let broken = |part: &str| TransportError::Protocol(format!("its {part} cannot be read"));
     let status = StatusCode::from_u16(response.status()).map_err(|_| broken("status"))?;
-    let headers = response
-        .headers()
-        .entries()
-        .into_iter()
-        .map(|(name, value)| {
-            Some((
-                HeaderName::try_from(name).ok()?,
-                HeaderValue::try_from(value).ok()?,
-            ))
-        })
-        .collect::<Option<Vec<_>>>()
-        .ok_or_else(|| broken("header"))?;
+    let fields = response.headers().entries().into_iter();
+    let headers: Option<HeaderMap> = fields.map(header_field).collect();
+    let headers = headers.ok_or_else(|| broken("header"))?;
     let body = response.consume().map_err(|()| broken("body"))?;
     let stream = body.stream().map_err(|()| broken("stream"))?;
-    let mut map = HeaderMap::new();
-    for (name, value) in headers {
-        map.append(name, value);
-    }
     Ok(StorageResponse {
         status,
-        headers: map,
+        headers,
         body: ResponseBody {
             stream,
             _body: body,
@@ -230,37 +208,4 @@ fn storage_response(
 
 fn denied(what: &str) -> TransportError {
     TransportError::Denied(format!("it does not accept {what}"))
-}
-
-/// What there is instead of the head of an answer.
-///
-/// Hosts report a connection that breaks before it as `HttpProtocolError`, the same as an answer that
-/// is not HTTP.
-fn transport_error(code: &ErrorCode) -> TransportError {
-    let text = host_failure::http(code);
-    match code {
-        ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited => {
-            TransportError::Denied(text)
-        }
-        ErrorCode::ConnectionReadTimeout | ErrorCode::HttpResponseTimeout => {
-            TransportError::FirstByteTimeout
-        }
-        ErrorCode::DnsTimeout | ErrorCode::DnsError(_) | ErrorCode::DestinationNotFound => {
-            TransportError::Unresolved(text)
-        }
-        ErrorCode::DestinationUnavailable
-        | ErrorCode::DestinationIpUnroutable
-        | ErrorCode::ConnectionRefused => TransportError::Unreachable(text),
-        ErrorCode::ConnectionTimeout => TransportError::ConnectTimeout,
-        ErrorCode::ConnectionLimitReached => TransportError::ConnectionLimit,
-        ErrorCode::TlsProtocolError
-        | ErrorCode::TlsCertificateError
-        | ErrorCode::TlsAlertReceived(_) => TransportError::Tls(text),
-        ErrorCode::ConnectionTerminated
-        | ErrorCode::ConnectionWriteTimeout
-        | ErrorCode::HttpResponseIncomplete
-        | ErrorCode::HttpProtocolError
-        | ErrorCode::InternalError(_) => TransportError::Broken(text),
-        _ => TransportError::Protocol(text),
-    }
 }

@@ -8,25 +8,17 @@ use wasi::http::types::{ErrorCode, Fields, OutgoingBody, OutgoingResponse, Respo
 use wasi::io::poll::{Pollable, poll};
 use wasi::io::streams::{InputStream, OutputStream, StreamError};
 
-use crate::deadline;
-use crate::error::StorageError;
-use crate::host_failure;
+use super::transport::ResponseBody;
+use super::{deadline, failure};
+use crate::component::LAST_PIECE_BYTES;
 use crate::reply::{Content, Reply};
 use crate::request_log::RequestLog;
-use crate::storage::wasi_http::ResponseBody;
 
 /// Most bytes that one splice moves; hosts move at most this much at a time anyway.
 const SPLICE_BYTES: u64 = 1024 * 1024;
 
 /// Most bytes that a host takes at once of what is flushed too (`wasi:io`, `blocking-write-and-flush`).
 pub const MAX_WRITE_BYTES: usize = 4096;
-
-/// Bytes at a body's end that are handed over in one piece, through the component's own memory.
-///
-/// Where the host leaves Nagle's algorithm on, an end that fills no packet waits until the client
-/// acknowledges the piece before it, which may take 40 ms (RFC 1122 section 4.2.3.2 allows 500). A
-/// piece of several packets is acknowledged at once, and a body that is one piece never waits.
-const LAST_PIECE_BYTES: u64 = 64 * 1024;
 
 /// Sends a reply to its end, and notes what was sent. A client that takes none of its body for
 /// `client_timeout` is given up; that is asked for where there is something to wait for.
@@ -172,34 +164,22 @@ impl End<'_> {
             Ok(()) => {
                 drop(self.writer);
                 if let Err(code) = OutgoingBody::finish(self.body, None) {
-                    let code = host_failure::http(&code);
+                    let code = failure::http(&code);
                     log.aborted(format!("the host does not accept the body's end: {code}"));
                 }
             }
             Err(Break::ClientTookNothing) => {
-                let limit = in_seconds((self.client_timeout)());
-                log.client_failed(format!("the client took nothing for {limit} s"));
+                log.client_took_nothing((self.client_timeout)());
             }
             // The writer tells whose end of the stream is gone.
             Err(Break::Stream(_)) if self.writer.check_write().is_err() => {
-                log.client_failed("the client went away".into());
+                log.client_went_away();
             }
             Err(Break::Stream(cause)) => {
-                let error = StorageError::Interrupted {
-                    received: log.bytes,
-                    expected: self.expected,
-                    cause: host_failure::stream(&cause),
-                };
-                log.aborted(format!("response aborted: {error}"));
+                log.interrupted(self.expected, failure::stream(&cause));
             }
         }
     }
-}
-
-/// To the millisecond, without zeros at the end. Floating point would make the component 15 kB larger.
-fn in_seconds(duration: Duration) -> String {
-    let text = format!("{}.{:03}", duration.as_secs(), duration.subsec_millis());
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// Why a transfer ends before its end.
