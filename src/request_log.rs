@@ -137,9 +137,12 @@ impl RequestLog {
         self.cause = Some(cause);
     }
 
+    /// What failed before that stays the cause.
     fn client_failed(&mut self, cause: String) {
-        self.level = Level::Warn;
-        self.cause = Some(cause);
+        if self.cause.is_none() {
+            self.level = Level::Warn;
+            self.cause = Some(cause);
+        }
     }
 
     /// Notes that storage's stream broke before all of the `expected` bytes had been sent.
@@ -482,6 +485,17 @@ mod tests {
         assert_eq!(log.status, 500);
         let cause = log.cause.as_deref();
         assert_eq!(cause, Some("the host does not accept the response"));
+    }
+
+    #[test]
+    fn a_client_that_does_not_wait_for_an_error_leaves_its_cause_in_the_log() {
+        let mut log = RequestLog::example();
+        log.failed(&Error::ImageNotFound);
+        let cause = log.cause.clone();
+
+        log.client_went_away();
+
+        assert_eq!((log.cause, log.level), (cause, Level::Info));
     }
 
     #[test]

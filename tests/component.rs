@@ -102,31 +102,15 @@ fn the_component_exports_the_http_handler_under_the_name_that_every_spin_looks_f
     );
 }
 
-/// A mutable 32-bit global that begins at the end of the stack: `__stack_pointer`, in the words of a
-/// module's global section.
-const STACK_END: [u8; 7] = [0x7f, 0x01, 0x41, 0x80, 0x80, 0x04, 0x0b];
-/// The same at half of that.
-const HALF_STACK_END: [u8; 7] = [0x7f, 0x01, 0x41, 0x80, 0x80, 0x02, 0x0b];
-
-/// With a component that has half of its stack. The stack is the lowest memory: what needs more of it
-/// than there is ends in a trap.
-fn with_half_of_the_stack(launch: Launch) -> Launch {
-    let mut bytes = std::fs::read(wasm()).unwrap();
-    let places: Vec<_> = bytes
-        .windows(STACK_END.len())
-        .enumerate()
-        .filter_map(|(place, window)| (window == STACK_END).then_some(place))
-        .collect();
-    assert_eq!(places.len(), 1, "64 KiB of stack, in one place");
-    bytes[places[0]..][..HALF_STACK_END.len()].copy_from_slice(&HALF_STACK_END);
-    launch.component(&bytes)
-}
+/// Half of the stack that the component has, in bytes.
+const HALF_OF_THE_STACK: u32 = 32 * 1024;
 
 #[test]
 fn the_deepest_requests_leave_half_of_the_stack_unused() {
     let fields = [BEARER, ("content-type", "application/json")];
     for (storage, app) in on_each_store(|launch| {
-        with_half_of_the_stack(launch)
+        launch
+            .stack(HALF_OF_THE_STACK)
             .variable("records_token", TOKEN)
             .variable("cache_max_bytes", "262144")
     }) {
@@ -162,8 +146,9 @@ fn a_storage_that_fails_three_times_leaves_half_of_the_stack_unused() {
     let answer = format!("HTTP/1.1 503 -\r\nContent-Length: {length}\r\n\r\n{document}");
     let storage = ScriptedStorage::start(vec![Step::Send(answer); 3]);
     let credentials = ScriptedStorage::credentials();
-    let launch = Launch::new(storage.endpoint(), "images", &credentials);
-    let app = with_half_of_the_stack(launch).start();
+    let app = Launch::new(storage.endpoint(), "images", &credentials)
+        .stack(HALF_OF_THE_STACK)
+        .start();
     let image = TestImage::of_size(1000);
     app.record(&image);
 

@@ -34,6 +34,7 @@ mod ranges;
 mod readiness;
 mod records;
 mod request_log;
+mod reused_instances;
 mod routing;
 mod serving;
 mod slow_clients;

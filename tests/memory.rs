@@ -1,11 +1,13 @@
 //! Memory does not grow with the image.
 
+use crate::harness::client::KeepAliveClient;
 use crate::harness::host::is_spin_without;
 use crate::harness::process::{peak_resident_bytes, resident_bytes};
 use crate::harness::{App, Storage, TestImage, say, wait_for};
 
 const MIB: u64 = 1024 * 1024;
 const CLIENTS: usize = 32;
+const CONNECTIONS: usize = 16;
 const IMAGE_BYTES: usize = 50 * 1024 * 1024;
 
 /// An app that has served a small image, and holds a large one.
@@ -69,6 +71,40 @@ fn sixty_four_clients_that_read_nothing_and_go_leave_at_most_64_mib_more_than_re
     wait_for("memory as at rest", || {
         (resident_bytes(app.process_id()) <= at_rest + 64 * MIB).then_some(())
     });
+}
+
+#[test]
+fn a_hundred_thousand_requests_leave_no_more_memory_than_the_first_ten_thousand() {
+    let (storage, app, _) = start();
+    let image = TestImage::of_size(1000);
+    app.import(&storage, &image);
+    let ask = |requests: usize| {
+        let url = app.url(&image.path());
+        let etag = format!("\"{}\"", image.hash());
+        std::thread::scope(|scope| {
+            for _ in 0..CONNECTIONS {
+                scope.spawn(|| {
+                    let client = KeepAliveClient::new();
+                    for _ in 0..requests / CONNECTIONS {
+                        let request = http::Request::get(&url).header("if-none-match", &etag);
+                        let answer = client.ask(request.body(()).unwrap()).unwrap();
+                        assert_eq!(answer.read_to_end().status, 304);
+                    }
+                });
+            }
+        });
+        resident_bytes(app.process_id())
+    };
+
+    let (first, last) = (ask(10_000), ask(90_000));
+
+    say(&format!(
+        "memory: resident {} MiB after 10,000 requests, {} MiB after 100,000",
+        first / MIB,
+        last / MIB
+    ));
+    // A leak of half a kilobyte a request would be more.
+    assert!(last <= first + 32 * MIB, "{first} bytes, {last} at the end");
 }
 
 /// What the embedded host says when it ends.

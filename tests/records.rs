@@ -10,7 +10,7 @@ use crate::harness::database::Database;
 use crate::harness::host::is_embedded_without;
 use crate::harness::response::Response;
 use crate::harness::vault::Vault;
-use crate::harness::{App, Storage, TestImage, on_each_store};
+use crate::harness::{App, Storage, TestImage, is_wasi_0_3, on_each_store};
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 const METHODS: [&str; 6] = ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "POST"];
@@ -578,7 +578,13 @@ fn a_request_for_an_image_never_reads_the_token() {
     }
     // Before it lets a component contact anybody, Spin itself looks at every variable once.
     for method in ["GET", "HEAD"] {
-        assert_eq!(asked_by(method, &image.path(), &[]), [2, 1], "{method}");
+        let [bucket, token] = asked_by(method, &image.path(), &[]);
+        if is_wasi_0_3() {
+            // An instance is used again, and keeps what it has looked up for a second.
+            assert!(bucket <= 2 && token <= 1, "{method}: {bucket}, {token}");
+        } else {
+            assert_eq!([bucket, token], [2, 1], "{method}");
+        }
     }
     assert_eq!(asked_by("GET", &image.record_path(), &[BEARER]), [0, 1]);
 }

@@ -4,17 +4,19 @@
 #![no_main]
 
 use std::cell::RefCell;
+use std::pin::pin;
 use std::sync::LazyLock;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime};
 
 use http::Uri;
 use http::header::AUTHORIZATION;
-use image_proxy::config::{Config, StorageConfig};
+use image_proxy::config::{Settings, StorageConfig};
 use image_proxy::error::TransportError;
-use image_proxy::image::StorageKey;
-use image_proxy::storage::StorageBackend;
+use image_proxy::image::{Image, Record, StorageKey};
 use image_proxy::storage::s3::S3Storage;
-use image_proxy::storage::transport::{StorageRequest, StorageResponse, Transport};
+use image_proxy::storage::transport::{Pause, StorageRequest, StorageResponse, Transport};
+use image_proxy::storage::{Handover, StorageBackend};
 use libfuzzer_sys::fuzz_target;
 use percent_encoding::percent_decode_str;
 
@@ -82,8 +84,17 @@ fn is_percent_encoded(path: &str) -> bool {
 /// What storage is sent to get the object.
 fn request_for(key: &StorageKey, config: &StorageConfig) -> StorageRequest {
     let recorder = Recorder::default();
-    let answer = S3Storage::new(config, &recorder).get(key, 1, None);
-    assert!(answer.is_err());
+    let image = Image::try_from(Record {
+        storage_key: key.as_str().to_owned(),
+        mime_type: "image/png".into(),
+        hash: "1".into(),
+        size_bytes: 1,
+    })
+    .expect("the key is usable");
+    let storage = S3Storage::new(config.clone(), &recorder);
+    let answer = pin!(storage.get(&image, None, Handover::Streamed))
+        .poll(&mut Context::from_waker(Waker::noop()));
+    assert!(matches!(answer, Poll::Ready(Err(_))));
     recorder.0.take().expect("a request was sent")
 }
 
@@ -94,7 +105,7 @@ struct Recorder(RefCell<Option<StorageRequest>>);
 impl Transport for &Recorder {
     type Body = ();
 
-    fn send(&self, request: &StorageRequest) -> Result<StorageResponse<()>, TransportError> {
+    async fn send(&self, request: &StorageRequest) -> Result<StorageResponse<()>, TransportError> {
         let request = StorageRequest {
             method: request.method.clone(),
             path: request.path.clone(),
@@ -105,30 +116,44 @@ impl Transport for &Recorder {
         Err(TransportError::Denied(String::new()))
     }
 
-    fn read_error_document(&self, (): ()) -> String {
-        String::new()
+    async fn await_first_byte(&self, (): &mut ()) -> Result<(), TransportError> {
+        unreachable!("there is no answer")
+    }
+
+    async fn read_whole(&self, (): &mut (), _: u64) -> Result<Vec<u8>, TransportError> {
+        unreachable!("there is no answer")
+    }
+
+    async fn read_error_document(&self, (): ()) -> String {
+        unreachable!("there is no answer")
     }
 
     fn now(&self) -> SystemTime {
         SystemTime::UNIX_EPOCH
     }
 
-    fn pause_below(&self, _limit: Duration) {}
+    fn time_left(&self) -> Duration {
+        unreachable!("a refusal is final")
+    }
+
+    async fn pause(&self, _: Pause) {
+        unreachable!("a refusal is final")
+    }
 }
 
 fn bucket(addressing_style: &str) -> StorageConfig {
-    let config = Config::read(|name| {
+    let variable = |name: &str| {
         let value = match name {
             "s3_endpoint" => "http://127.0.0.1:9000",
             "s3_region" => "us-east-1",
             "s3_bucket" => "images",
             "s3_addressing_style" => addressing_style,
             "s3_access_key_id" | "s3_secret_access_key" => "example",
-            "metadata_store" => "sqlite",
-            "s3_session_token" | "cors_allowed_origins" => "",
+            "s3_session_token" => "",
             _ => "3",
         };
         Ok(value.to_owned())
-    });
-    config.expect("the settings are valid").storage
+    };
+    let settings = Settings::new(&variable);
+    settings.storage().expect("the settings are valid")
 }

@@ -5,12 +5,13 @@
 
 use std::future::poll_fn;
 use std::mem;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 use wasip3::http::types::{ErrorCode, Fields, Response, Trailers};
-use wasip3::wit_bindgen::{FutureReader, StreamReader};
+use wasip3::wit_bindgen::{FutureReader, StreamReader, yield_async};
 use wasip3::{wit_future, wit_stream};
 
 use super::client::{Client, Gone};
@@ -21,6 +22,13 @@ use crate::request_log::RequestLog;
 
 /// Most bytes that are moved at once.
 const PIECE_BYTES: u64 = 256 * 1024;
+
+/// How often the host is given way to before a head and the first bytes after it.
+///
+/// Spin's stores block the thread that they are read on, and the task of the instance loses its place in
+/// the host's runtime to another one, which then sends the head before it has the bytes. After two turns the
+/// task has a place again (`specs/011-wasi-0.3/research.md`).
+const TURNS: usize = 4;
 
 /// What a request leaves behind once its reply has been sent, or has broken off.
 pub type Conclusion = Box<dyn FnOnce(Content<ResponseBody>, RequestLog)>;
@@ -55,6 +63,9 @@ pub async fn send(
         }
     };
     let (mut body, first) = Body::begin(reply.content).await;
+    for _ in 0..TURNS {
+        yield_async().await;
+    }
     let work = async move {
         let mut client = Client::new(writer, client_timeout);
         let ended = body.send(first, &mut client).await;
@@ -150,22 +161,46 @@ impl Body {
     async fn send(&mut self, first: Piece, client: &mut Client) -> Result<(), Break> {
         let (mut bytes, mut read) = first;
         loop {
-            client.write(bytes).await?;
-            read.map_err(Break::Storage)?;
-            let missing = self.length - client.taken;
-            let Content::Stream { body, .. } = &mut self.content else {
-                return Ok(());
+            let missing = self.length - client.taken - bytes.len() as u64;
+            let body = match &mut self.content {
+                Content::Stream { body, .. } if missing > 0 && read.is_ok() => body,
+                _ => {
+                    client.write(bytes).await?;
+                    return read.map_err(Break::Storage);
+                }
             };
-            if missing == 0 {
-                return Ok(());
-            }
-            (bytes, read) = client.wait_for(next_piece(body, missing)).await?;
+            let mut next = pin!(next_piece(body, missing));
+            let (written, early) = beside(client.write(bytes), next.as_mut()).await;
+            written?;
+            (bytes, read) = match early {
+                Some(piece) => piece,
+                None => client.wait_for(next).await?,
+            };
         }
     }
 }
 
 fn whole(bytes: Vec<u8>) -> Piece {
     (bytes, Ok(()))
+}
+
+/// What comes of `work`, and of `other` where that comes meanwhile.
+async fn beside<A, B>(
+    work: impl Future<Output = A>,
+    mut other: Pin<&mut impl Future<Output = B>>,
+) -> (A, Option<B>) {
+    let (mut work, mut early) = (pin!(work), None);
+    poll_fn(|cx| {
+        let outcome = work.as_mut().poll(cx);
+        if outcome.is_pending()
+            && early.is_none()
+            && let Poll::Ready(outcome) = other.as_mut().poll(cx)
+        {
+            early = Some(outcome);
+        }
+        outcome.map(|outcome| (outcome, early.take()))
+    })
+    .await
 }
 
 /// Of a body that misses so many bytes: none of the last piece if there is more than that.

@@ -194,6 +194,20 @@ impl Launch {
         self.manifest(|text| text.replace(&known, &file.display().to_string()))
     }
 
+    /// With a component that has this much stack, in bytes, instead of 64 KiB. The stack is the lowest
+    /// memory: what needs more of it than there is ends in a trap.
+    pub fn stack(self, bytes: u32) -> Self {
+        let mut component = std::fs::read(super::wasm()).unwrap();
+        let built = stack_pointer(64 * 1024);
+        let windows = component.windows(built.len()).enumerate();
+        let places: Vec<_> = windows
+            .filter_map(|(place, window)| (window == built).then_some(place))
+            .collect();
+        assert_eq!(places.len(), 1, "64 KiB of stack, in one place");
+        component[places[0]..][..built.len()].copy_from_slice(&stack_pointer(bytes));
+        self.component(&component)
+    }
+
     /// Starts it and waits until it listens.
     pub fn start(self) -> App {
         let mut process = self.command().spawn().unwrap();
@@ -276,6 +290,21 @@ impl Launch {
         }
         text
     }
+}
+
+/// `__stack_pointer` in the words of a module's global section: a mutable 32-bit global that begins at the
+/// end of a stack of so many bytes, below 1 MiB.
+fn stack_pointer(bytes: u32) -> [u8; 7] {
+    let digit = |place: u32| u8::try_from((bytes >> (7 * place)) & 0x7f).unwrap();
+    [
+        0x7f,
+        0x01,
+        0x41,
+        digit(0) | 0x80,
+        digit(1) | 0x80,
+        digit(2),
+        0x0b,
+    ]
 }
 
 impl App {

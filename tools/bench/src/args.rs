@@ -5,6 +5,7 @@ use crate::size::size;
 use crate::work::SIZES;
 use xtask::host::Kind;
 use xtask::installed;
+use xtask::wasi::Chosen;
 
 /// Measure the component beside direct storage and beside other servers
 #[derive(Debug, clap::Parser)]
@@ -32,6 +33,10 @@ pub struct Args {
     /// The host that goals are judged of [default: spin where it is installed, else embedded]
     #[arg(long, value_enum)]
     host: Option<Kind>,
+
+    /// Which components: `both` also judges the one for WASI 0.3 by the other, on Spin 4.1 or later
+    #[arg(long, value_enum, default_value_t = Chosen::V0_2)]
+    pub wasi: Chosen,
 
     /// Only what goals are judged by: their subjects, sizes, networks and connections
     #[arg(long)]

@@ -15,6 +15,7 @@ use xtask::host::Kind;
 use xtask::metadata_store::MetadataStore;
 use xtask::project;
 use xtask::storage_server::free_ports;
+use xtask::wasi::Wasi;
 
 /// What opens the records route.
 const RECORDS_TOKEN: &str = "records-of-the-benchmark";
@@ -36,6 +37,8 @@ pub struct Setup {
     pub keeps_images: bool,
     /// Where the host looks its settings up.
     pub settings: Provider,
+    /// Which of the components it is.
+    pub wasi: Wasi,
 }
 
 impl Setup {
@@ -46,6 +49,15 @@ impl Setup {
             records,
             keeps_images: false,
             settings: Provider::Static,
+            wasi: Wasi::V0_2,
+        }
+    }
+
+    /// The same with the component for Spin 4.1 and later.
+    pub fn on_wasi_0_3(self) -> Self {
+        Self {
+            wasi: Wasi::V0_3,
+            ..self
         }
     }
 
@@ -78,9 +90,13 @@ impl fmt::Display for Setup {
             Provider::Static => "",
             Provider::Environment => ", settings in the environment",
         };
+        let wasi = match self.wasi {
+            Wasi::V0_2 => "",
+            Wasi::V0_3 => ", WASI 0.3",
+        };
         write!(
             formatter,
-            "image-proxy, {}, {records}{kept}{settings}",
+            "image-proxy, {}, {records}{kept}{settings}{wasi}",
             Name(self.host)
         )
     }
@@ -99,9 +115,8 @@ impl Component {
     }
 
     fn command(&self, site: &Site, listen: SocketAddr) -> anyhow::Result<Command> {
-        let mut command = self
-            .host
-            .up(&project::manifest(), listen, &site.folder.join(STATE));
+        let manifest = project::root().join(self.setup.wasi.manifest());
+        let mut command = self.host.up(&manifest, listen, &site.folder.join(STATE));
         if self.setup.records == MetadataStore::Sqlite {
             let migration = format!("@{}", project::migration().display());
             command.args(["--sqlite", &migration]);
@@ -177,6 +192,10 @@ mod tests {
         assert_eq!(
             setup.reading_the_environment().to_string(),
             "image-proxy, Spin, key-value, settings in the environment"
+        );
+        assert_eq!(
+            setup.on_wasi_0_3().to_string(),
+            "image-proxy, Spin, key-value, WASI 0.3"
         );
         assert_eq!(
             Setup::with(Kind::Embedded, MetadataStore::Sqlite).to_string(),

@@ -1,6 +1,7 @@
 //! What is to be reached, and whether it was.
 
 mod aim;
+mod newer;
 
 use crate::component::Setup;
 use crate::direct::Direct;
@@ -15,6 +16,7 @@ pub use aim::Aim;
 use aim::Figure;
 use xtask::host::Kind;
 use xtask::metadata_store::MetadataStore;
+use xtask::wasi::Chosen;
 
 /// Most kilobytes that the component may have.
 const MOST_KILOBYTES: f64 = 580.0;
@@ -32,12 +34,16 @@ pub const MEMORY: Question = Question {
     connections: 64,
 };
 
-/// All goals, for the component on `host`.
-pub fn aims(host: Kind) -> Vec<Aim> {
+/// All goals, for the component on `host`; where both are measured, also those of the one for WASI 0.3.
+pub fn aims(host: Kind, wasi: Chosen) -> Vec<Aim> {
     // Images are judged with records in key-value; SQLite's are in the tables beside them.
     let [served, sqlite] =
         [MetadataStore::KeyValue, MetadataStore::Sqlite].map(|records| Setup::with(host, records));
-    let mut aims = over_the_lan(served);
+    let mut aims = match wasi {
+        Chosen::Both => newer::aims(served, sqlite),
+        Chosen::V0_2 | Chosen::V0_3 => Vec::new(),
+    };
+    aims.extend(over_the_lan(served));
     aims.extend(images_on_loopback(served));
     aims.extend(without_storage(served, sqlite));
     aims.extend(SIZES.map(|bytes| tail(bytes, served)));
@@ -186,7 +192,7 @@ mod tests {
             rows,
             ..Report::default()
         };
-        judge(&aims(Kind::Spin), &report)
+        judge(&aims(Kind::Spin, Chosen::V0_2), &report)
     }
 
     fn find<'a>(goals: &'a [Goal], words: &str) -> &'a Goal {
@@ -256,6 +262,25 @@ mod tests {
     }
 
     #[test]
+    fn the_newer_component_is_judged_by_the_older_one_of_the_same_run() {
+        let older = Setup::with(Kind::Spin, MetadataStore::KeyValue);
+        let newer = older.on_wasi_0_3().to_string();
+        let row = |subject: &str, rate| row(LOOPBACK, Work::NotModified, 16, subject, rate, 1.0);
+        for (rate, is_reached) in [(301.0, true), (299.0, false)] {
+            let rows = vec![row(&older.to_string(), 100.0), row(&newer, rate)];
+            let report = Report {
+                rows,
+                ..Report::default()
+            };
+
+            let goals = judge(&aims(Kind::Spin, Chosen::Both), &report);
+
+            let goal = find(&goals, "WASI 0.3, loopback ×16, 304 from key-value");
+            assert_eq!(goal.is_reached, Some(is_reached), "{rate}");
+        }
+    }
+
+    #[test]
     fn what_was_not_measured_is_neither_reached_nor_missed() {
         let goals = judged(vec![]);
 
@@ -271,7 +296,7 @@ mod tests {
                 ..Report::default()
             };
 
-            let goals = judge(&aims(Kind::Spin), &report);
+            let goals = judge(&aims(Kind::Spin, Chosen::V0_2), &report);
 
             assert_eq!(find(&goals, "size").is_reached, Some(is_reached));
         }

@@ -69,10 +69,12 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let stop = at_a_signal().context("cannot watch for Ctrl-C")?;
 
     let host = args.host()?;
-    let aims = goals::aims(host);
+    let aims = goals::aims(host, args.wasi);
     let oha = Oha::ensure()?;
-    build::component()?;
-    let available = subjects::ensure(host, &|name| plan::is_chosen(name, args, &aims))?;
+    for wasi in args.wasi.all() {
+        build::component(*wasi)?;
+    }
+    let available = subjects::ensure(host, args.wasi, &|name| plan::is_chosen(name, args, &aims))?;
     let mut report = Report {
         hosts: available.hosts,
         absent: available.absent,

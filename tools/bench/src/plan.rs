@@ -38,6 +38,7 @@ mod tests {
     use crate::goals;
     use xtask::host::Kind;
     use xtask::metadata_store::MetadataStore;
+    use xtask::wasi::Chosen;
 
     #[test]
     fn everything_is_asked_on_loopback_and_over_the_lan() {
@@ -53,7 +54,7 @@ mod tests {
 
     #[test]
     fn for_the_goals_no_more_is_asked_than_they_are_judged_by() {
-        let aims = goals::aims(Kind::Spin);
+        let aims = goals::aims(Kind::Spin, Chosen::V0_2);
         let args = Args::of(&["--goals"]);
 
         let questions = questions(&args, &aims);

@@ -9,6 +9,7 @@ use crate::report::Absent;
 use crate::subject::Subject;
 use xtask::host::Kind;
 use xtask::metadata_store::MetadataStore::{KeyValue, Sqlite};
+use xtask::wasi::{Chosen, Wasi};
 
 /// What can be measured here.
 pub struct Available {
@@ -25,13 +26,17 @@ pub struct Available {
 ///
 /// # Errors
 /// When a host that is needed is not installed.
-pub fn ensure(host: Kind, is_chosen: &dyn Fn(&str) -> bool) -> anyhow::Result<Available> {
+pub fn ensure(
+    host: Kind,
+    wasi: Chosen,
+    is_chosen: &dyn Fn(&str) -> bool,
+) -> anyhow::Result<Available> {
     let mut available = Available {
         subjects: vec![Box::new(Direct)],
         hosts: Vec::new(),
         absent: Vec::new(),
     };
-    available.add_components(host, &setups_on(host), is_chosen)?;
+    available.add_components(host, &setups_on(host, wasi), is_chosen)?;
     if is_chosen(&empty::name(host)) {
         let empty = || Ok(vec![Empty::ensure(Host::ensure(host)?)?]);
         available.add_peers(&empty::name(host), empty, is_chosen);
@@ -52,21 +57,27 @@ pub fn ensure(host: Kind, is_chosen: &dyn Fn(&str) -> bool) -> anyhow::Result<Av
 }
 
 /// Both stores, with and without kept images; and what settings in the environment cost.
-fn setups_on(host: Kind) -> [Setup; 5] {
+fn setups_on(host: Kind, wasi: Chosen) -> Vec<Setup> {
     let [key_value, sqlite] = [KeyValue, Sqlite].map(|records| Setup::with(host, records));
-    [
+    let setups = [
         key_value,
         sqlite,
         key_value.keeping_images(),
         sqlite.keeping_images(),
         key_value.reading_the_environment(),
-    ]
+    ];
+    let of = |wasi: &Wasi| match wasi {
+        Wasi::V0_2 => setups,
+        Wasi::V0_3 => setups.map(Setup::on_wasi_0_3),
+    };
+    wasi.all().iter().flat_map(of).collect()
 }
 
 /// What the host in `tools/host/` is measured by where it is not the one that counts.
-fn setups_beside() -> [Setup; 3] {
-    let [key_value, sqlite, kept, ..] = setups_on(Kind::Embedded);
-    [key_value, sqlite, kept]
+fn setups_beside() -> Vec<Setup> {
+    let mut setups = setups_on(Kind::Embedded, Chosen::V0_2);
+    setups.truncate(3);
+    setups
 }
 
 impl Available {

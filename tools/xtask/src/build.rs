@@ -7,6 +7,7 @@ use anyhow::Context as _;
 
 use crate::cargo::cargo;
 use crate::steps::Steps;
+use crate::wasi::Wasi;
 use crate::wasm_target::{self, Toolchain};
 use crate::{process, project};
 
@@ -30,7 +31,7 @@ pub fn run(_args: &Args) -> anyhow::Result<ExitCode> {
 /// # Errors
 /// When something cannot be built; its own words are above.
 pub(crate) fn in_steps(steps: &mut Steps) -> anyhow::Result<()> {
-    steps.take("build the component", component)?;
+    steps.take("build the component", || component(Wasi::V0_2))?;
     steps.take(
         "build its host, a storage, the importer and the gallery",
         tools,
@@ -41,9 +42,9 @@ pub(crate) fn in_steps(steps: &mut Steps) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// When it cannot be built; its own words are above.
-pub fn component() -> anyhow::Result<()> {
-    process::run(&mut component_command(wasm_target::ensure()?))?;
-    let path = project::component();
+pub fn component(wasi: Wasi) -> anyhow::Result<()> {
+    process::run(&mut wasi.build_command(wasm_target::ensure()?))?;
+    let path = wasi.component();
     let size = std::fs::metadata(&path)
         .with_context(|| format!("the build left no {}", project::shown(&path)))?
         .len();
@@ -73,22 +74,12 @@ pub fn tools() -> anyhow::Result<()> {
     process::run(&mut tools_command())
 }
 
-/// The command that builds the component.
-#[must_use]
-pub fn component_command(toolchain: Toolchain) -> Command {
-    wasm_command(toolchain, "image-proxy")
-}
-
 /// The command that builds the tests that run beside the component.
 #[must_use]
 pub fn test_component_command(toolchain: Toolchain) -> Command {
-    wasm_command(toolchain, "image-proxy-spin-test")
-}
-
-fn wasm_command(toolchain: Toolchain, package: &str) -> Command {
     let mut cargo = toolchain.cargo("build");
     cargo
-        .args(["--release", "--package", package])
+        .args(["--release", "--package", "image-proxy-spin-test"])
         .current_dir(project::root());
     cargo
 }

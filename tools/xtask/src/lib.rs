@@ -2,7 +2,7 @@
 //!
 //! - the verbs, one file each: [`build`], `up`, `import`, `test`, `spin_test`, `bench`, `package`,
 //!   `audit`, `release_notes`, `sbom`
-//! - the application on this machine: [`settings`], [`host`], [`metadata_store`], `data_folder`,
+//! - the application on this machine: [`settings`], [`host`], [`metadata_store`], [`wasi`], `data_folder`,
 //!   `running`
 //! - what is installed where it is missing: [`apt`], [`python`], `go`, `cargo_deny`, `wasm_target`, [`storage_server`]
 //! - other programs: [`process`], [`cargo`], [`installed`], `with_parent`; their places: [`project`]
@@ -33,6 +33,7 @@ mod steps;
 pub mod storage_server;
 mod test;
 mod up;
+pub mod wasi;
 mod wasm_target;
 mod with_parent;
 

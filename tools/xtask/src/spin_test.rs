@@ -5,6 +5,7 @@ use std::process::{Command, ExitCode, ExitStatus};
 
 use anyhow::Context as _;
 
+use crate::wasi::Wasi;
 use crate::{build, installed, process, project, wasm_target};
 
 /// Run the tests of tests/spin-test, which run inside the WebAssembly host beside the component
@@ -35,7 +36,7 @@ pub struct Args {
 /// Builds what is needed and runs the tests.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let toolchain = wasm_target::ensure()?;
-    process::run(&mut build::component_command(toolchain))?;
+    process::run(&mut Wasi::V0_2.build_command(toolchain))?;
     process::run(&mut build::test_component_command(toolchain))?;
     if args.upstream {
         return upstream();

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use crate::host::Kind;
 use crate::storage_server::{Server, Storage};
-use crate::{apt, cargo_deny, process, project, wasm_target};
+use crate::{apt, cargo_deny, process, project, wasi, wasm_target};
 use steps::{Environment, Ready, Step, Work};
 use summary::Summary;
 
@@ -40,6 +40,8 @@ Examples:
   cargo xtask test --units
   cargo xtask test --host spin         with the Spin on PATH, or the one that SPIN_BIN names
   cargo xtask test --host spin --redis with key-value records on a Redis server instead of in a file
+  cargo xtask test --host spin --wasi both
+                                       with the component for Spin 4.1 and later, too
   cargo xtask test --storage minio     of the black-box tests, those of storage, on MinIO
   cargo xtask test --storage http://127.0.0.1:9000
                                        on a server that runs, with AWS_ACCESS_KEY_ID,
@@ -62,6 +64,10 @@ pub struct Args {
     /// repeated [default: embedded; with --all, the first three]
     #[arg(long, value_name = "STORAGE")]
     storage: Vec<Storage>,
+
+    /// WASI of the component that the tests run [default: 0.2; with --all, both]
+    #[arg(long, value_enum)]
+    wasi: Option<wasi::Chosen>,
 
     /// Keep key-value records on a Redis server, which only Spin can; each test starts its own
     #[arg(long)]
@@ -92,6 +98,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         cargo_deny: cargo_deny::find()?,
         programs,
         storage,
+        wasi: args.wasi().all(),
     };
     let steps = if args.units {
         steps::units(toolchain, &environment)
@@ -109,6 +116,17 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     println!("{summary}");
     Ok(outcome)
+}
+
+impl Args {
+    fn wasi(&self) -> wasi::Chosen {
+        let all = if self.all || self.units {
+            wasi::Chosen::Both
+        } else {
+            wasi::Chosen::V0_2
+        };
+        self.wasi.unwrap_or(all)
+    }
 }
 
 /// The storage that the tests run on, one after the other.

@@ -6,8 +6,9 @@ use std::process::Command;
 use anyhow::{Context as _, ensure};
 
 use crate::cargo::cargo;
+use crate::wasi::Wasi;
 use crate::wasm_target;
-use crate::{build, process, project};
+use crate::{process, project};
 
 /// The programs of an archive, which are packages of the same names.
 pub const PROGRAMS: [&str; 3] = [
@@ -88,7 +89,7 @@ pub fn folder() -> PathBuf {
 /// # Errors
 /// When it cannot be built; its own words are above.
 pub fn component() -> anyhow::Result<PathBuf> {
-    let mut cargo = build::component_command(wasm_target::ensure()?);
+    let mut cargo = Wasi::V0_2.build_command(wasm_target::ensure()?);
     process::run(for_release(&mut cargo))?;
     let built = folder().join(wasm_target::TRIPLE).join("release");
     Ok(built.join("image_proxy.wasm"))

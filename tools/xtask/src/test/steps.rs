@@ -10,6 +10,7 @@ use super::programs::Programs;
 use crate::bench::BENCH_TARGET;
 use crate::cargo::cargo;
 use crate::storage_server::Server;
+use crate::wasi::Wasi;
 use crate::wasm_target::Toolchain;
 use crate::{build, cargo_deny, installed, spin_test};
 
@@ -55,6 +56,8 @@ pub struct Environment {
     pub programs: Option<Programs>,
     /// The storage that they run on, one after the other.
     pub storage: Vec<Ready>,
+    /// WASI of the components that they run, one after the other.
+    pub wasi: &'static [Wasi],
 }
 
 impl Environment {
@@ -78,8 +81,36 @@ const STORAGE_TESTS: [&str; 7] = [
     "temporary_credentials::",
 ];
 
+/// The black-box tests that the component for WASI 0.3 is run by: all that it decides about.
+const COMPONENT_TESTS: [&str; 22] = [
+    "capacity::",
+    "checksums::",
+    "clients::",
+    "component::",
+    "conditional_requests::",
+    "configuration::",
+    "cors::",
+    "faults::",
+    "head_and_options::",
+    "kept_images::",
+    "memory::",
+    "metadata::",
+    "ranges::",
+    "readiness::",
+    "records::",
+    "request_log::",
+    "reused_instances::",
+    "routing::",
+    "serving::",
+    "slow_clients::",
+    "soak::",
+    "storage_failures::",
+];
+
 /// The program that a user installs, who has no checkout.
 const IMPORTER: &str = "image-proxy-import";
+
+const NO_CLIPPY: &str = "Debian's compiler for wasm comes without clippy";
 
 fn step(heading: &'static str, work: Work) -> Step {
     Step { heading, work }
@@ -95,15 +126,34 @@ pub fn units(toolchain: Toolchain, environment: &Environment) -> Vec<Step> {
             lints_of_the_components(toolchain),
         ),
         step(
+            "lints of the component for WASI 0.3",
+            lints_of_the_newer_component(toolchain, environment),
+        ),
+        step(
             "licences and sources of dependencies",
             dependencies(environment),
         ),
         step("unit tests", Work::Run(unit_tests())),
         step(
             "build of the component",
-            Work::Run(build::component_command(toolchain)),
+            Work::Run(Wasi::V0_2.build_command(toolchain)),
+        ),
+        step(
+            "build of the component for WASI 0.3",
+            newer(environment, || {
+                Work::Run(Wasi::V0_3.build_command(toolchain))
+            }),
         ),
     ]
+}
+
+/// What is done for the component of WASI 0.3, where that is asked for.
+fn newer(environment: &Environment, work: impl FnOnce() -> Work) -> Work {
+    if environment.wasi.contains(&Wasi::V0_3) {
+        work()
+    } else {
+        Work::Skip("`--wasi both` builds and tests the component for Spin 4.1 and later".into())
+    }
 }
 
 /// All steps; `filter` selects black-box tests, `environment` is what they run in.
@@ -122,9 +172,30 @@ pub fn all(toolchain: Toolchain, filter: Option<&str>, environment: &Environment
         steps.push(step("installation of the importer", work));
         steps.push(step("the benchmark", benchmark()));
     }
-    for storage in &environment.storage {
-        let (heading, work) = black_box_step(storage, filter, environment);
-        steps.push(step(heading, work));
+    if environment.wasi.contains(&Wasi::V0_2) {
+        for storage in &environment.storage {
+            let (heading, work) = black_box_step(storage, filter, environment);
+            steps.push(step(heading, work));
+        }
+    }
+    if environment.wasi.contains(&Wasi::V0_3) {
+        let tests = |names| {
+            let mut tests = black_box_tests(names, environment);
+            tests.env("IMAGE_PROXY_MANIFEST", Wasi::V0_3.manifest());
+            Work::Run(tests)
+        };
+        let heading = "what the component for WASI 0.3 imports and exports";
+        steps.push(step(heading, tests(&["component::the_component"])));
+        let names = match filter {
+            Some(filter) => &[filter][..],
+            None => &COMPONENT_TESTS,
+        };
+        let work = if environment.is_spin {
+            tests(names)
+        } else {
+            Work::Skip("the host of this repository runs WASI 0.2: `--host spin --wasi 0.3`".into())
+        };
+        steps.push(step("black-box tests on WASI 0.3", work));
     }
     steps
 }
@@ -171,17 +242,24 @@ fn lints() -> Command {
 }
 
 fn lints_of_the_components(toolchain: Toolchain) -> Work {
-    match toolchain {
-        Toolchain::Installed => {
-            let mut cargo = with_clippy(toolchain.cargo("build"));
-            cargo.args(["--release", "--lib"]);
-            for package in ["image-proxy", "image-proxy-spin-test"] {
-                cargo.args(["--package", package]);
-            }
-            Work::Run(cargo)
-        }
-        Toolchain::Debian => Work::Skip("Debian's compiler for wasm comes without clippy".into()),
+    if toolchain == Toolchain::Debian {
+        return Work::Skip(NO_CLIPPY.into());
     }
+    let mut cargo = with_clippy(toolchain.cargo("build"));
+    cargo.args(["--release", "--lib"]);
+    for package in ["image-proxy", "image-proxy-spin-test"] {
+        cargo.args(["--package", package]);
+    }
+    Work::Run(cargo)
+}
+
+fn lints_of_the_newer_component(toolchain: Toolchain, environment: &Environment) -> Work {
+    if toolchain == Toolchain::Debian {
+        return Work::Skip(NO_CLIPPY.into());
+    }
+    newer(environment, || {
+        Work::Run(with_clippy(Wasi::V0_3.build_command(toolchain)))
+    })
 }
 
 // Advisories need the network, so they are not part of this: `cargo xtask audit`.
@@ -298,6 +376,7 @@ mod tests {
             cargo_deny: None,
             programs: None,
             storage: vec![Ready::InEachTest],
+            wasi: &[Wasi::V0_2],
         }
     }
 
@@ -326,6 +405,49 @@ mod tests {
                 "{variable}"
             );
         }
+    }
+
+    #[test]
+    fn the_component_for_wasi_0_3_is_tested_where_it_is_asked_for_and_alone_or_beside_the_other() {
+        for (wasi, tested) in [
+            (&[Wasi::V0_2][..], [true, false]),
+            (&[Wasi::V0_3], [false, true]),
+            (&[Wasi::V0_2, Wasi::V0_3], [true, true]),
+        ] {
+            let environment = Environment {
+                wasi,
+                is_spin: true,
+                ..embedded()
+            };
+
+            let steps = all(Toolchain::Installed, None, &environment);
+
+            let is_run = |heading| command_of(&steps, heading).is_some();
+            let newer = "black-box tests on WASI 0.3";
+            assert_eq!(
+                [is_run("black-box tests"), is_run(newer)],
+                tested,
+                "{wasi:?}"
+            );
+            let newer_is_built = is_run("build of the component for WASI 0.3");
+            assert_eq!(newer_is_built, tested[1], "{wasi:?}");
+        }
+    }
+
+    #[test]
+    fn where_no_spin_runs_it_the_component_for_wasi_0_3_is_held_by_its_imports_and_exports_alone() {
+        let environment = Environment {
+            wasi: &[Wasi::V0_2, Wasi::V0_3],
+            ..embedded()
+        };
+
+        let steps = all(Toolchain::Installed, None, &environment);
+
+        let heading = "what the component for WASI 0.3 imports and exports";
+        let command = command_of(&steps, heading).map(shown);
+        assert!(command.is_some_and(|command| command.ends_with("-- component::the_component")));
+        assert!(command_of(&steps, "black-box tests on WASI 0.3").is_none());
+        assert!(command_of(&steps, "black-box tests").is_some());
     }
 
     #[test]
