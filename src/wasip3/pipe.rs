@@ -26,8 +26,9 @@ const PIECE_BYTES: u64 = 256 * 1024;
 /// How often the host is given way to before a head and the first bytes after it.
 ///
 /// Spin's stores block the thread that they are read on, and the task of the instance loses its place in
-/// the host's runtime to another one, which then sends the head before it has the bytes. After two turns the
-/// task has a place again (`specs/011-wasi-0.3/research.md`).
+/// the host's runtime to another one, which then sends the head before it has the bytes. An image that is
+/// kept takes two turns until the task has a place again, one from storage four
+/// (`specs/011-wasi-0.3/research.md`).
 const TURNS: usize = 4;
 
 /// What a request leaves behind once its reply has been sent, or has broken off.
@@ -70,16 +71,13 @@ pub async fn send(
         let mut client = Client::new(writer, client_timeout);
         let ended = body.send(first, &mut client).await;
         log.bytes = client.taken;
-        // The end of a stream that was too short must be known to be none when it is seen.
         let is_whole = ended.is_ok();
-        match ended {
-            Ok(()) => {}
-            Err(Break::Client(Gone::Away)) => log.client_went_away(),
-            Err(Break::Client(Gone::TookNothing)) => log.client_took_nothing(client_timeout),
-            Err(Break::Storage(cause)) => log.interrupted(body.length, cause),
+        if let Err(cause) = ended {
+            cause.tell(&mut log, body.length, client_timeout);
         }
         conclude(body.content, log);
         drop(client);
+        // Else a body of unknown length would look whole.
         if !is_whole {
             let _ = trailers.write(Err(ErrorCode::HttpResponseIncomplete)).await;
         }
@@ -122,6 +120,17 @@ enum Break {
     Client(Gone),
     /// Storage's stream did, and this is why.
     Storage(String),
+}
+
+impl Break {
+    /// Leaves it in the log of a body that was to have `length` bytes.
+    fn tell(self, log: &mut RequestLog, length: u64, client_timeout: Duration) {
+        match self {
+            Self::Client(Gone::Away) => log.client_went_away(),
+            Self::Client(Gone::TookNothing) => log.client_took_nothing(client_timeout),
+            Self::Storage(cause) => log.interrupted(length, cause),
+        }
+    }
 }
 
 impl From<Gone> for Break {
