@@ -6,7 +6,6 @@ mod deadline;
 mod failure;
 mod incoming;
 mod kept;
-mod parked;
 mod pipe;
 mod transport;
 
@@ -22,7 +21,6 @@ use wasip3::wit_future;
 use self::deadline::within;
 use self::incoming::IncomingBody;
 use self::kept::Kept;
-use self::parked::Parked;
 use self::transport::WasiHttp;
 use crate::cache;
 use crate::component::{answer, client_timeout, header_field, is_logged};
@@ -36,7 +34,7 @@ wasip3::http::service::export!(ImageProxy);
 
 impl Guest for ImageProxy {
     async fn handle(incoming: Incoming) -> Result<Response, ErrorCode> {
-        let (kept, parked) = (Kept::now(), Parked::begin());
+        let kept = Kept::now();
         let request = read_head(&incoming);
         let mut log =
             RequestLog::start(&request.method, &request.path_with_query, &request.headers);
@@ -59,7 +57,6 @@ impl Guest for ImageProxy {
             if is_logged(&log, &kept.settings) {
                 write_line(&log);
             }
-            drop(parked);
         };
         pipe::send(reply, client_timeout, log, Box::new(conclude)).await
     }

@@ -26,10 +26,9 @@ const PIECE_BYTES: u64 = 256 * 1024;
 /// How often the host is given way to before a head and the first bytes after it.
 ///
 /// Spin's stores block the thread that they are read on, and the task of the instance loses its place in
-/// the host's runtime to another one, which then sends the head before it has the bytes. An image that is
-/// kept takes two turns until the task has a place again, one from storage four
-/// (`specs/011-wasi-0.3/research.md`).
-const TURNS: usize = 4;
+/// the host's runtime to another one, which then sends the head before it has the bytes. It takes
+/// two turns until the task has a place again, and now and then three (`specs/011-wasi-0.3/research.md`).
+const TURNS: usize = 3;
 
 /// What a request leaves behind once its reply has been sent, or has broken off.
 pub type Conclusion = Box<dyn FnOnce(Content<ResponseBody>, RequestLog)>;
