@@ -90,6 +90,21 @@ pub fn header_field((name, value): (String, Vec<u8>)) -> Option<(HeaderName, Hea
     ))
 }
 
+/// Fields as the host takes them.
+pub fn host_fields<'a>(
+    fields: impl IntoIterator<Item = (&'a HeaderName, &'a HeaderValue)>,
+) -> Vec<(String, Vec<u8>)> {
+    let fields = fields.into_iter();
+    fields
+        .map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()))
+        .collect()
+}
+
+/// As the host's interfaces take a duration; one that does not fit is as good as none.
+pub fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
 /// Where it cannot be used, an answer that does not depend on it goes out all the same.
 pub fn client_timeout(settings: &Settings<'_>) -> Duration {
     settings.client_timeout().unwrap_or(DEFAULT_CLIENT_TIMEOUT)

@@ -10,7 +10,7 @@ use wasi::io::streams::{InputStream, OutputStream, StreamError};
 
 use super::transport::ResponseBody;
 use super::{deadline, failure};
-use crate::component::LAST_PIECE_BYTES;
+use crate::component::{LAST_PIECE_BYTES, host_fields};
 use crate::reply::{Content, Reply};
 use crate::request_log::RequestLog;
 
@@ -51,11 +51,7 @@ pub fn send(
 
 /// `None` when the host refuses a part of it.
 fn response_head(status: StatusCode, headers: &HeaderMap) -> Option<OutgoingResponse> {
-    let fields: Vec<_> = headers
-        .iter()
-        .map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()))
-        .collect();
-    let head = OutgoingResponse::new(Fields::from_list(&fields).ok()?);
+    let head = OutgoingResponse::new(Fields::from_list(&host_fields(headers)).ok()?);
     head.set_status_code(status.as_u16()).ok()?;
     Some(head)
 }

@@ -10,9 +10,9 @@ use wasi::http::types::{
 use wasi::io::poll::poll;
 use wasi::io::streams::InputStream;
 
-use super::deadline::{self, nanoseconds};
+use super::deadline;
 use super::failure;
-use crate::component::header_field;
+use crate::component::{header_field, host_fields, nanoseconds};
 use crate::config::{Endpoint, StorageConfig, Timeouts};
 use crate::error::TransportError;
 use crate::storage::transport::{
@@ -147,11 +147,7 @@ impl Transport for WasiHttp {
 
 /// `None` when the host refuses one of the parts.
 fn outgoing_request(endpoint: &Endpoint, request: &StorageRequest) -> Option<OutgoingRequest> {
-    let headers: Vec<_> = request
-        .headers
-        .iter()
-        .map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()))
-        .collect();
+    let headers = host_fields(request.headers.iter().map(|(name, value)| (name, value)));
     let outgoing = OutgoingRequest::new(Fields::from_list(&headers).ok()?);
     let scheme = match endpoint.scheme.as_str() {
         "http" => Scheme::Http,

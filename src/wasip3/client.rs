@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use wasip3::clocks::monotonic_clock::wait_for;
 use wasip3::wit_bindgen::{AbiBuffer, RawStreamWrite, StreamOps, StreamResult, StreamWriter};
 
-use super::deadline::nanoseconds;
+use crate::component::nanoseconds;
 
 /// How often it is looked whether a client is still there while its next bytes are waited for.
 const LOOK_AFTER: Duration = Duration::from_secs(1);

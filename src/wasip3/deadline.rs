@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use wasip3::clocks::monotonic_clock::wait_for;
 
+use crate::component::nanoseconds;
+
 /// What comes of `work`; `None` where that takes longer than `limit`. The host's clock is asked only
 /// where there is something to wait for.
 pub async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Option<T> {
@@ -16,9 +18,4 @@ pub async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Option
         Poll::Pending => over.as_mut().poll(cx).map(|()| None),
     })
     .await
-}
-
-/// As the host's interfaces take a duration; one that does not fit is as good as none.
-pub fn nanoseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

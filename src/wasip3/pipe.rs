@@ -16,7 +16,7 @@ use wasip3::{wit_future, wit_stream};
 
 use super::client::{Client, Gone};
 use super::transport::ResponseBody;
-use crate::component::LAST_PIECE_BYTES;
+use crate::component::{LAST_PIECE_BYTES, host_fields};
 use crate::reply::{Content, Reply};
 use crate::request_log::RequestLog;
 
@@ -103,12 +103,8 @@ fn head(
     body: Option<StreamReader<u8>>,
     end: FutureReader<Result<Option<Trailers>, ErrorCode>>,
 ) -> Result<Response, ErrorCode> {
-    let fields: Vec<_> = headers
-        .iter()
-        .map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()))
-        .collect();
     let refused = || ErrorCode::InternalError(None);
-    let fields = Fields::from_list(&fields).map_err(|_| refused())?;
+    let fields = Fields::from_list(&host_fields(headers)).map_err(|_| refused())?;
     let (response, _) = Response::new(fields, body, end);
     let set = response.set_status_code(status.as_u16());
     set.map(|()| response).map_err(|()| refused())

@@ -8,10 +8,10 @@ use wasip3::http::client;
 use wasip3::http::types::{Fields, Method, Request, RequestOptions, Response, Scheme};
 use wasip3::wit_future;
 
-use super::deadline::{nanoseconds, within};
+use super::deadline::within;
 use super::failure;
 use super::incoming::IncomingBody;
-use crate::component::header_field;
+use crate::component::{header_field, host_fields, nanoseconds};
 use crate::config::{Endpoint, StorageConfig, Timeouts};
 use crate::error::TransportError;
 use crate::storage::transport::{
@@ -175,11 +175,7 @@ fn outgoing_request(
     request: &StorageRequest,
     options: RequestOptions,
 ) -> Option<Request> {
-    let headers: Vec<_> = request
-        .headers
-        .iter()
-        .map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()))
-        .collect();
+    let headers = host_fields(request.headers.iter().map(|(name, value)| (name, value)));
     let (_, no_trailers) = wit_future::new(|| Ok(None));
     let headers = Fields::from_list(&headers).ok()?;
     let (outgoing, _) = Request::new(headers, None, no_trailers, Some(options));
