@@ -68,19 +68,6 @@ pub struct Timeouts {
     pub total: Duration,
 }
 
-impl Timeouts {
-    /// The limits of one request of which `left` is the time for all. What comes after the first byte is
-    /// not part of that.
-    #[must_use]
-    pub fn within(self, left: Duration) -> Self {
-        Self {
-            connect: self.connect.min(left),
-            first_byte: self.first_byte.min(left),
-            ..self
-        }
-    }
-}
-
 impl Settings<'_> {
     /// How to reach the storage service.
     ///

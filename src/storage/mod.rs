@@ -2,6 +2,7 @@
 
 mod answer;
 mod checksum;
+pub mod limits;
 mod refusal;
 mod retry;
 mod retry_after;

@@ -15,6 +15,7 @@ use super::failure;
 use crate::component::{header_field, host_fields, nanoseconds};
 use crate::config::{Endpoint, StorageConfig, Timeouts};
 use crate::error::TransportError;
+use crate::storage::limits::Limits;
 use crate::storage::transport::{
     ERROR_DOCUMENT_BYTES, ERROR_DOCUMENT_TIME, Pause, StorageRequest, StorageResponse, Transport,
 };
@@ -22,8 +23,7 @@ use crate::storage::transport::{
 /// Sends requests to the configured endpoint through the host.
 pub struct WasiHttp {
     endpoint: Endpoint,
-    timeouts: Timeouts,
-    started: Instant,
+    limits: Limits,
 }
 
 /// An answer's byte stream.
@@ -41,8 +41,7 @@ impl WasiHttp {
     pub fn new(config: &StorageConfig) -> Self {
         Self {
             endpoint: config.endpoint.clone(),
-            timeouts: config.timeouts,
-            started: Instant::now(),
+            limits: Limits::start(config.timeouts),
         }
     }
 
@@ -55,22 +54,11 @@ impl WasiHttp {
         if !is_readable.ready() {
             return Err(TransportError::TotalTimeout);
         }
-        body.stream.read(most).map_err(|error| {
-            // Not every host has a code for it here.
-            if started.elapsed() >= self.timeouts.between_bytes {
-                return TransportError::ContentTimeout;
-            }
-            TransportError::BrokenAfterHead(failure::stream(&error))
+        let read = body.stream.read(most);
+        read.map_err(|error| {
+            let cause = failure::stream(&error);
+            self.limits.broken_after_head(started, cause)
         })
-    }
-
-    /// What a failure is where the time for all requests is over.
-    fn or_total_timeout(&self, error: TransportError) -> TransportError {
-        if self.time_left().is_zero() {
-            TransportError::TotalTimeout
-        } else {
-            error
-        }
     }
 }
 
@@ -83,14 +71,14 @@ impl Transport for WasiHttp {
     ) -> Result<StorageResponse<ResponseBody>, TransportError> {
         let outgoing = outgoing_request(&self.endpoint, request)
             .ok_or_else(|| denied("the request's parts"))?;
-        let timeouts = self.timeouts.within(self.time_left());
+        let timeouts = self.limits.of_next_request();
         let options = request_options(timeouts).ok_or_else(|| denied("time limits"))?;
         let future = outgoing_handler::handle(outgoing, Some(options))
             .map_err(|code| failure::transport(&code))?;
         future.subscribe().block();
         match future.get() {
             Some(Ok(Ok(response))) => storage_response(response),
-            Some(Ok(Err(code))) => Err(self.or_total_timeout(failure::transport(&code))),
+            Some(Ok(Err(code))) => Err(self.limits.or_total_timeout(failure::transport(&code))),
             None | Some(Err(())) => Err(TransportError::Broken("no response is ready".into())),
         }
     }
@@ -135,8 +123,7 @@ impl Transport for WasiHttp {
     }
 
     fn time_left(&self) -> Duration {
-        let total = self.timeouts.total;
-        total.saturating_sub(self.started.elapsed())
+        self.limits.left()
     }
 
     async fn pause(&self, pause: Pause) {

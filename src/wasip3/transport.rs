@@ -14,6 +14,7 @@ use super::incoming::IncomingBody;
 use crate::component::{header_field, host_fields, nanoseconds};
 use crate::config::{Endpoint, StorageConfig, Timeouts};
 use crate::error::TransportError;
+use crate::storage::limits::Limits;
 use crate::storage::transport::{
     ERROR_DOCUMENT_BYTES, ERROR_DOCUMENT_TIME, Pause, StorageRequest, StorageResponse, Transport,
 };
@@ -24,8 +25,7 @@ const FIRST_BYTES: usize = 64 * 1024;
 /// Sends requests to the configured endpoint through the host.
 pub struct WasiHttp {
     endpoint: Endpoint,
-    timeouts: Timeouts,
-    started: Instant,
+    limits: Limits,
 }
 
 /// The bytes of an answer.
@@ -71,8 +71,7 @@ impl WasiHttp {
     pub fn new(config: &StorageConfig) -> Self {
         Self {
             endpoint: config.endpoint.clone(),
-            timeouts: config.timeouts,
-            started: Instant::now(),
+            limits: Limits::start(config.timeouts),
         }
     }
 
@@ -85,20 +84,7 @@ impl WasiHttp {
         match within(self.time_left(), read).await {
             Some(Ok(read)) => Ok(read),
             None => Err(TransportError::TotalTimeout),
-            // Not every host has a code for it here.
-            Some(Err(_)) if started.elapsed() >= self.timeouts.between_bytes => {
-                Err(TransportError::ContentTimeout)
-            }
-            Some(Err(cause)) => Err(TransportError::BrokenAfterHead(cause)),
-        }
-    }
-
-    /// What a failure is where the time for all requests is over.
-    fn or_total_timeout(&self, error: TransportError) -> TransportError {
-        if self.time_left().is_zero() {
-            TransportError::TotalTimeout
-        } else {
-            error
+            Some(Err(cause)) => Err(self.limits.broken_after_head(started, cause)),
         }
     }
 }
@@ -110,13 +96,13 @@ impl Transport for WasiHttp {
         &self,
         request: &StorageRequest,
     ) -> Result<StorageResponse<ResponseBody>, TransportError> {
-        let options = request_options(self.timeouts.within(self.time_left()))
-            .ok_or_else(|| denied("time limits"))?;
+        let options =
+            request_options(self.limits.of_next_request()).ok_or_else(|| denied("time limits"))?;
         let outgoing = outgoing_request(&self.endpoint, request, options)
             .ok_or_else(|| denied("the request's parts"))?;
         match client::send(outgoing).await {
             Ok(response) => storage_response(response),
-            Err(code) => Err(self.or_total_timeout(failure::transport(&code))),
+            Err(code) => Err(self.limits.or_total_timeout(failure::transport(&code))),
         }
     }
 
@@ -158,8 +144,7 @@ impl Transport for WasiHttp {
     }
 
     fn time_left(&self) -> Duration {
-        let total = self.timeouts.total;
-        total.saturating_sub(self.started.elapsed())
+        self.limits.left()
     }
 
     async fn pause(&self, pause: Pause) {
